@@ -1,0 +1,2 @@
+import NIOWebSocket
+import NIOHTTPTypesHTTP1
