@@ -4,7 +4,7 @@ extension ConsultRequest {
   package init(json: JSON, on day: CalendarDay) throws(Rejection) {
     var problems: [Rejection.Field] = []
     let patient = Patient(json: json["patient"] ?? .object(.init()), on: day, problems: &problems)
-    let vitals = json["vitals"].flatMap { Vitals(json: $0) }
+    let vitals = json["vitals"].map { Vitals(json: $0, at: "/vitals", faults: &problems) }
     guard let specialty = json["specialty"]?.string.flatMap(Specialty.init(rawValue:)),
       let urgency = json["urgency"]?.string.flatMap(Urgency.init(rawValue:)),
       let mode = json["mode"]?.string.flatMap(ConsultMode.init(rawValue:)),

@@ -120,9 +120,7 @@ package struct ConsultRequest: Sendable, Equatable {
     self.vitals = vitals
     self.pregnant = pregnant
     self.consent = consent
-    news2 = vitals.flatMap {
-      News2.score($0, age: patient.birthDate?.years(until: day), pregnant: pregnant ?? false)
-    }
+    news2 = vitals.flatMap { News2($0, birthDate: patient.birthDate, on: day, pregnant: pregnant ?? false) }
   }
 }
 
@@ -140,7 +138,6 @@ package struct Consent: Sendable, Equatable {
 
 /// Who the consult is about: named, or temporary until somebody knows.
 package struct Patient: Sendable, Equatable {
-  package enum Sex: String, Sendable, CaseIterable { case male, female, other, unknown }
   package var name: String?
   package var birthDate: CalendarDay?
   package var sex: Sex?

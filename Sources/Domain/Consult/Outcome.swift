@@ -99,16 +99,20 @@ package struct Conclusion: Sendable, Equatable {
     self.summary = summary
     self.recommendation = recommendation
     self.disposition = disposition
-    diagnoses = (json["diagnoses"]?.array ?? []).compactMap { Diagnosis(json: $0) }
+    var problems: [Rejection.Field] = []
+    diagnoses = []
+    for (index, item) in (json["diagnoses"]?.array ?? []).enumerated() {
+      guard let code = item["code"]?.string.flatMap(ICD10.init) else {
+        problems.append(.init("/diagnoses/\(index)/code", "format", "This is not an ICD-10 code, such as I21.0."))
+        continue
+      }
+      diagnoses.append(Diagnosis(code: code.text, main: item["main"]?.bool ?? false))
+    }
     issues = (json["issues"]?.array ?? []).map {
       Outcome.Issue(question: $0["question"]?.string ?? "", conclusion: $0["conclusion"]?.string ?? "")
     }
     followUpAt = json["followUpAt"]?.string.flatMap(Instant.init)
     reason = json["reason"]?.string
-    var problems: [Rejection.Field] = []
-    for (index, diagnosis) in (json["diagnoses"]?.array ?? []).enumerated() where Diagnosis(json: diagnosis) == nil {
-      problems.append(.init("/diagnoses/\(index)/code", "format", "This is not an ICD-10 code, such as I21.0."))
-    }
     if problems.isEmpty, diagnoses.count(where: \.main) != 1 {
       problems.append(.init("/diagnoses", "main", "Exactly one diagnosis is the main one."))
     }
