@@ -1,4 +1,5 @@
 package import Hummingbird
+import Logging
 package import NIOCore
 
 /// What Hummingbird carries along with a request: the channel, for the peer's address and for upgrades.
@@ -11,5 +12,6 @@ package struct AppContext: RequestContext {
     channel = source.channel
   }
 
-  package var requestId: String { id }
+  /// By which an answer and the log's lines are told to belong together; Hummingbird gives it.
+  package var requestId: String { logger[metadataKey: "hb.request.id"]?.description ?? "unknown" }
 }

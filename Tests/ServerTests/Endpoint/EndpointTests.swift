@@ -294,6 +294,18 @@ private let harness = Harness(
     #expect(lost.status == 404 && lost.text == "<h1>404 Not found en</h1>")
   }
 
+  @Test func logsNoSecrets() async throws {
+    let logged = Harness(endpoints, callers: ["t": .test(.station)])
+    _ = try await logged.call(.get, "/track/SECRET.json")
+    _ = try await logged.call(.get, "/track/SECRET")
+    _ = try await logged.call(.get, "/search?need=true&q=SECRET&ticket=SECRET")
+    _ = try await logged.call(.get, "/search?q=SECRET")
+    _ = try await logged.call(.get, "/things/\(id)", token: "SECRET", headers: [.cookie: "hoichan_session=SECRET"])
+    #expect(logged.log.lines.count == 5)
+    #expect(!logged.log.lines.contains { $0.contains("SECRET") })
+    #expect(logged.log.lines[0].contains("route=/track/{secret}.json status=200"))
+  }
+
   @Test func counts() async throws {
     let counted = Harness(endpoints)
     _ = try await counted.call(.get, "/broken")

@@ -5,6 +5,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOEmbedded
+import Synchronization
 import Testing
 
 @testable import Server
@@ -13,6 +14,7 @@ import Testing
 struct Harness {
   let responder: RouterResponder<AppContext>
   let registry = PrometheusRegistry()
+  let log = Log()
   var peer = "203.0.113.5"
 
   init(
@@ -35,13 +37,36 @@ struct Harness {
       body: .init(buffer: ByteBuffer(bytes: body ?? [])))
     let channel = NIOAsyncTestingChannel()
     channel.remoteAddress = try SocketAddress(ipAddress: peer, port: 4_711)
-    var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    var logger = Logger(label: "test") { _ in log.handler }
+    logger.logLevel = .trace
     logger[metadataKey: "hb.request.id"] = "request-1"
     let context = AppContext(source: .init(channel: channel, logger: logger))
     let response = try await responder.respond(to: request, context: context)
     let called = Called(response: response, bytes: try await response.collected())
     _ = try await channel.finish()
     return called
+  }
+}
+
+/// Keeps what was logged.
+final class Log: Sendable {
+  private let kept = Mutex<[String]>([])
+  var lines: [String] { kept.withLock { $0 } }
+  var handler: Handler { Handler(log: self) }
+
+  struct Handler: LogHandler {
+    let log: Log
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .trace
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+    func log(event: LogEvent) {
+      let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+      let line = "\(event.level) \(event.message) " + all.map { "\($0)=\($1)" }.joined(separator: " ")
+      log.kept.withLock { $0.append(line) }
+    }
   }
 }
 
