@@ -12,6 +12,13 @@ package enum Limits {
   package static let longText = 10_000
   package static let idempotencyKey = 200
 
+  // CSV imports.
+  package static let csvBytes = 64 * 1024 * 1024
+  package static let csvRows = 500_000
+  package static let csvColumns = 50
+  /// Problems that are listed before an import gives up reading.
+  package static let csvProblems = 1_000
+
   // Lists.
   package static let pageDefault = 50
   package static let pageMax = 500
