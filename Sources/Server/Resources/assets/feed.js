@@ -84,7 +84,7 @@ export class Feed {
       return;
     }
     this.tell('connecting');
-    const wait = this.skipWait ? 50 : event.code === 4429 ? 30_000 : backOff(this.attempt, 20_000);
+    const wait = this.skipWait && this.attempt < 3 ? 50 : event.code === 4429 ? 30_000 : backOff(this.attempt, 20_000);
     this.skipWait = false;
     this.attempt += 1;
     this.timer = setTimeout(() => this.connect(), wait);
