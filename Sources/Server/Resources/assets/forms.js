@@ -26,6 +26,7 @@ function fieldValue(field) {
       const number = Number(typed.replace(',', '.'));
       return Number.isFinite(number) ? number : typed;
     }
+    case 'yesno': return typed === 'yes';
     case 'moment': return toWire(typed);
     case 'list': return typed.split(/[\s,;]+/).filter(Boolean);
     default: return typed.normalize('NFC');
