@@ -1,7 +1,7 @@
 // A new request. It lives on the device from the first letter until the server has it.
 
 import { byId, announce, show, text } from './dom.js';
-import { bindDraft, Draft, fillForm } from './draft.js';
+import { bindDraft, Draft, fillForm, formValues } from './draft.js';
 import { facilityPicker } from './facility-picker.js';
 import { clearErrors, markField, readForm, showProblem } from './forms.js';
 import { time, wireNow } from './format.js';
@@ -14,6 +14,7 @@ import { t } from './texts.js';
 const form = byId('consult');
 const draft = new Draft(me.id, 'consult');
 const outbox = new Outbox(me.id);
+let submitted;
 const stations = (document.body.dataset.stations ?? '').split(' ').filter(Boolean);
 
 // Only somebody who works for several places is asked which one.
@@ -42,12 +43,13 @@ form.addEventListener('submit', (event) => {
   if (station) body.stationId = station.id;
   if (body.consent) body.consent.at = wireNow();
   if (body.vitals) body.vitals.at = wireNow();
-  const values = draftValues();
+  const values = formValues(form);
   if (!outbox.add({ id: body.id, kind: 'consult', path: '/consults', body, values })) {
     // The device is full: the form stays, and says that it is the only copy.
     text(byId('draft-state'), t('new.notKept'));
     return;
   }
+  submitted = body.id;
   draft.clear();
   form.reset();
   show(form, false);
@@ -73,13 +75,8 @@ function complete() {
   return ok;
 }
 
-function draftValues() {
-  draft.keep(Object.fromEntries([...form.elements].filter((field) => field.name && (field.type !== 'radio' || field.checked))
-    .map((field) => [field.name, field.type === 'checkbox' ? field.checked : field.value])));
-  return draft.content?.values ?? {};
-}
-
 function bringBack(entry) {
+  submitted = undefined;
   fillForm(form, entry.values);
   draft.keep(entry.values);
   outbox.drop(entry.id);
@@ -87,11 +84,11 @@ function bringBack(entry) {
   if (entry.problem) showProblem(form, entry.problem);
 }
 
-outbox.addEventListener('sent', ({ detail }) => {
-  if (detail.entry.kind !== 'consult') return;
+// Gone from the outbox means that the server has it, also when another tab was the one that sent it.
+outbox.addEventListener('change', () => {
+  if (!submitted || outbox.entries('consult').some((entry) => entry.id === submitted)) return;
   announce(t('outbox.sent'));
-  // Whoever began the next request is not torn away from it.
-  if (form.hidden || !draft.content) location.assign(`/consults/${encodeURIComponent(detail.entry.id)}`);
+  location.assign(`/consults/${encodeURIComponent(submitted)}`);
 });
 outbox.addEventListener('refused', ({ detail }) => {
   if (detail.entry.kind === 'consult' && !draft.content) bringBack({ ...detail.entry, problem: detail.problem });
