@@ -25,7 +25,7 @@ export class Peer {
   attach(media) {
     const { connection } = this;
     // Both kinds from the start, also without a device: a camera that is switched on later needs no new offer.
-    const streams = [media.stream];
+    const streams = [this.local = media.stream];
     this.audio = connection.addTransceiver(media.audio ?? 'audio', { direction: 'sendrecv', streams });
     this.video = connection.addTransceiver(media.video ?? 'video', { direction: 'sendrecv', streams });
   }
@@ -119,6 +119,8 @@ export class Peer {
       if (!theirs) continue;
       theirs.direction = 'sendrecv';
       theirs.sender.replaceTrack(mine.sender.track);
+      // The same stream on both, so that lips and voice stay together over there.
+      theirs.sender.setStreams?.(this.local);
       this[kind] = theirs;
       mine.stop();
     }

@@ -18,14 +18,15 @@ export class Room {
     this.iceServers = [];
     this.rosterVersion = -1;
     this.attempt = 0;
-    this.seat = `hoichan.seat.${consult}`;
     this.hurry = () => {
       if (this.left) return;
       if (this.timer) this.connect();
       // The link moved from Wi-Fi to mobile: the old paths are dead even if nothing says so yet.
       for (const peer of this.peers.values()) peer.restart();
     };
-    this.farewell = () => this.send({ op: 'leave' });
+    // A page that goes away says so; one that only lost its link cannot, and its seat is held.
+    this.farewell = () => this.leave();
+    window.addEventListener('pagehide', this.farewell);
     window.addEventListener('online', this.hurry);
     navigator.connection?.addEventListener?.('change', this.hurry);
     this.connect();
@@ -48,8 +49,9 @@ export class Room {
     // Neither end sees a link die: a minute of silence would be a minute of talking to nobody.
     this.watch = setInterval(() => this.listen(), 5000);
     socket.onopen = () => {
-      const resume = sessionStorage.getItem(this.seat) ?? undefined;
-      socket.send(JSON.stringify({ op: 'join', resume }));
+      // The token is kept in memory only: a page that was loaded anew has lost its connections, so it must join
+      // afresh (a new generation), or the others would go on with keys that nobody holds any more.
+      socket.send(JSON.stringify({ op: 'join', resume: this.resume }));
     };
     socket.onmessage = ({ data }) => {
       this.heard = Date.now();
@@ -99,7 +101,7 @@ export class Room {
     this.joined = true;
     this.attempt = 0;
     this.iceServers = message.iceServers ?? [];
-    sessionStorage.setItem(this.seat, message.resume);
+    this.resume = message.resume;
     this.rosterVersion = -1;
     for (const peer of this.peers.values()) peer.configure(this.configuration);
     this.roster(message.roster);
@@ -136,8 +138,12 @@ export class Room {
   }
 
   refuse({ code, detail }) {
-    // A seat that is gone is not an end: the next join is a fresh one.
-    sessionStorage.removeItem(this.seat);
+    if (!this.joined && this.resume) {
+      // A seat that is gone is not an end: the next join is a fresh one.
+      this.resume = undefined;
+      this.send({ op: 'join' });
+      return;
+    }
     this.handlers.error(code, detail);
   }
 
@@ -169,13 +175,12 @@ export class Room {
     } catch (problem) {
       if (![401, 403, 404].includes(problem.status)) return;
       this.close();
-      this.handlers.ended(4000 + problem.status - 0);
+      this.handlers.ended(4000 + problem.status);
     }
   }
 
   leave() {
     this.send({ op: 'leave' });
-    sessionStorage.removeItem(this.seat);
     this.close();
   }
 
@@ -183,6 +188,7 @@ export class Room {
     this.left = true;
     clearTimeout(this.timer);
     clearInterval(this.watch);
+    window.removeEventListener('pagehide', this.farewell);
     window.removeEventListener('online', this.hurry);
     navigator.connection?.removeEventListener?.('change', this.hurry);
     for (const peer of this.peers.values()) peer.close();
