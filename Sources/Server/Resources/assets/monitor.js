@@ -18,17 +18,15 @@ let count = 0;
 let last = '';
 let disorder = 0;
 let consults = [];
+const cursors = [];
 
 // Where this window's list began: a reload shows the same list again, from the same cursor.
 const begin = { get: () => sessionStorage.getItem('hoichan.monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan.monitor', cursor) };
 
 function start(after) {
   feed?.close();
-  fill(byId('events'));
   fill(byId('gaps'));
-  count = disorder = 0;
-  last = '';
-  drawCount();
+  clear();
   feed = new Feed({ after }, {
     ready: (frame, first) => {
       if (first && !after) begin.set(frame.cursor);
@@ -40,7 +38,15 @@ function start(after) {
   });
 }
 
-function show(event) {
+function clear() {
+  fill(byId('events'));
+  cursors.length = 0;
+  count = disorder = 0;
+  last = '';
+  drawCount();
+}
+
+function show(event, cursor) {
   // The server promises order and no repetition; this page counts, so that a broken promise would be seen.
   if (event.sequence <= last) disorder += 1;
   last = event.sequence;
@@ -52,7 +58,12 @@ function show(event) {
     el('b', {}, label('event', event.type)),
     el('code', {}, event.subject),
     el('span', { class: 'event-data' }, summary(event.data))));
-  while (list.childElementCount > rowsShown) list.lastElementChild.remove();
+  cursors.push(cursor);
+  while (list.childElementCount > rowsShown) {
+    list.lastElementChild.remove();
+    // A reload begins behind what is no longer shown, or a wallboard would read weeks again.
+    begin.set(cursors.shift());
+  }
   list.start = count;
   drawCount();
   reload();
@@ -69,11 +80,11 @@ function summary(data = {}) {
 /** Says what is missing and why, and goes on from the oldest there is: no partial list is shown as whole. */
 function gap({ reason, oldest, head }) {
   announce(t(`gap.${reason}`));
-  byId('gaps').append(el('p', { class: 'notice bad', testid: 'gap', data: { reason } }, t(`gap.${reason}`), ' ', timeWithSeconds(new Date()), ' ',
-    button(t('app.close'), (event) => event, { class: 'quiet' })));
-  byId('gaps').lastElementChild.querySelector('button').addEventListener('click', (event) => event.currentTarget.parentElement.remove());
+  const note = el('p', { class: 'notice bad', testid: 'gap', data: { reason } }, t(`gap.${reason}`), ' ', timeWithSeconds(new Date()), ' ');
+  note.append(button(t('app.close'), async () => note.remove(), { class: 'quiet' }));
+  byId('gaps').append(note);
   last = '';
-  if (reason !== 'too-old') fill(byId('events'));
+  if (reason !== 'too-old') clear();
   const from = reason === 'ahead' ? head : oldest;
   begin.set(from);
   return from;

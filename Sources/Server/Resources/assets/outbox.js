@@ -25,7 +25,9 @@ export class Outbox extends EventTarget {
   add({ id = uuid7(), ...entry }) {
     const kept = save(this.prefix + id, { ...entry, id, at: Date.now() });
     this.changed();
-    this.wake();
+    // What a person just did is tried at once; the positions that trickle in keep to the back-off.
+    if (entry.kind !== 'positions') this.wake();
+    else if (!this.timer) this.flush();
     return kept;
   }
 
@@ -55,7 +57,6 @@ export class Outbox extends EventTarget {
 
   wake() {
     this.attempt = 0;
-    clearTimeout(this.timer);
     this.flush();
   }
 
@@ -64,6 +65,8 @@ export class Outbox extends EventTarget {
       this.again = true;
       return;
     }
+    clearTimeout(this.timer);
+    this.timer = undefined;
     this.running = true;
     try {
       // Two tabs of one person share this outbox; only one may send, or the order would be lost.

@@ -13,6 +13,7 @@ let trip;
 let received = 0;
 let failing = false;
 let map;
+let wasStale = false;
 
 async function poll() {
   for (let attempt = 0; ;) {
@@ -74,20 +75,20 @@ function place(frame = false) {
 function tick() {
   show(byId('lost'), failing);
   if (!trip) return;
-  const place_ = byId('age');
+  const words = byId('age');
   if (!trip.position) {
-    text(place_, t('track.noPosition'));
+    text(words, t('track.noPosition'));
     return;
   }
   const old = age();
   const stale = old >= staleAfter;
-  place_.classList.toggle('stale', stale);
-  place_.dataset.stale = String(stale);
+  words.classList.toggle('stale', stale);
+  words.dataset.stale = String(stale);
   // Said aloud only when it turns stale, not every second.
-  place_.setAttribute('aria-live', 'off');
-  if (stale && !tick.wasStale) announce(t('track.stale', { age: span(old) }));
-  tick.wasStale = stale;
-  text(place_, t(stale ? 'track.stale' : 'track.age', { age: span(old) }));
+  words.setAttribute('aria-live', 'off');
+  if (stale && !wasStale) announce(t('track.stale', { age: span(old) }));
+  wasStale = stale;
+  text(words, t(stale ? 'track.stale' : 'track.age', { age: span(old) }));
   place();
 }
 
