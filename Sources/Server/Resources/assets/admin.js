@@ -2,13 +2,13 @@
 
 import { get, post, query, request } from './api.js';
 import { ask } from './ask.js';
+import { copy } from './copy.js';
 import { announce, button, byId, el, fill, show, whileBusy } from './dom.js';
 import { clearErrors, readForm, showProblem } from './forms.js';
 import { dateTime } from './format.js';
 import { uuid7 } from './ids.js';
 import { attempt, loading } from './shell.js';
 import { label, t } from './texts.js';
-import { copy } from './trip-panel.js';
 
 let users = [];
 let next;

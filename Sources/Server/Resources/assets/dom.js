@@ -51,14 +51,13 @@ export function button(label, action, props = {}) {
   return el('button', { type: 'button', ...props, on: { click: (event) => whileBusy(event.currentTarget, action) } }, label);
 }
 
+/** Not `disabled`: that would throw the keyboard's place away. */
 export async function whileBusy(control, action) {
   if (control.getAttribute('aria-busy') === 'true') return;
   control.setAttribute('aria-busy', 'true');
-  control.disabled = true;
   try {
     await action();
   } finally {
     control.removeAttribute('aria-busy');
-    control.disabled = false;
   }
 }

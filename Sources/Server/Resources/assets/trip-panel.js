@@ -1,13 +1,13 @@
 // One trip in the dispatcher's hands: its milestones, its vehicle, the family's link.
 
 import { all, insist, post, request } from './api.js';
+import { copy } from './copy.js';
 import { announce, button, byId, el, fill, show, text } from './dom.js';
-import { brief, dateTime } from './format.js';
+import { brief, dateTime, wireNow } from './format.js';
 import { uuid7 } from './ids.js';
 import { attempt } from './shell.js';
 import { t, label } from './texts.js';
 import { ageText, isStale, milestoneName, route, stamp } from './trips.js';
-import { wireNow } from './format.js';
 
 export class TripPanel {
   constructor(changed) {
@@ -103,14 +103,5 @@ export class TripPanel {
   revoke(id) {
     this.link = undefined;
     return this.act(() => request('DELETE', `/trips/${this.id}/links/${id}`));
-  }
-}
-
-export async function copy(words) {
-  try {
-    await navigator.clipboard.writeText(words);
-    announce(t('app.copied'));
-  } catch {
-    announce(t('app.copyByHand'));
   }
 }
