@@ -122,7 +122,7 @@ function drawTile(id, peer) {
     // Sound may wait for a touch when the browser has not seen one on this page.
     tile.video.play().catch(() => notice(t('call.touch')));
   }
-  const picture = peer.stream.getVideoTracks().some((track) => !track.muted);
+  const { picture } = peer;
   tile.node.classList.toggle('no-picture', !picture);
   tile.node.dataset.state = peer.state;
   text(tile.words, [`${tile.name} · ${label('role', peer.member.role)}`, peer.state === 'connected' ? (picture ? '' : t('call.noPicture')) : t(`link.${peer.state}`)].filter(Boolean).join(' · '));

@@ -49,7 +49,7 @@ function vitals(consult) {
   if (!taken && news2 === undefined) return null;
   const score = (name) => {
     const points = news2?.scores?.[name];
-    return el('td', { class: points === undefined ? '' : `score s${points}` }, points === undefined ? '' : `+${points}`);
+    return el('td', { class: points === undefined ? '' : `score s${points}` }, points === undefined ? '' : points ? `+${points}` : '0');
   };
   const line = (name, value) => el('tr', {}, el('th', { scope: 'row' }, t(`field.${name}`)), el('td', {}, value), score(name));
   const lines = !taken ? [] : [

@@ -48,7 +48,7 @@ export class Feed {
   receive(frame) {
     switch (frame.kind) {
       case 'ready':
-        this.attempt = 0;
+        this.since = Date.now();
         this.cursor ??= frame.cursor;
         this.tell('live');
         this.handlers.ready?.(frame, this.first);
@@ -84,6 +84,9 @@ export class Feed {
       return;
     }
     this.tell('connecting');
+    // A server that opens and closes at once must not be stormed: only a socket that lasted resets the back-off.
+    if (this.since && Date.now() - this.since > 5000) this.attempt = 0;
+    this.since = undefined;
     const wait = this.skipWait && this.attempt < 3 ? 50 : event.code === 4429 ? 30_000 : backOff(this.attempt, 20_000);
     this.skipWait = false;
     this.attempt += 1;

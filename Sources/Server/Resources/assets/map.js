@@ -27,7 +27,7 @@ export async function makeMap(id) {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const map = L.map(place, {
     attributionControl: false, zoomControl: true, zoomAnimation: !calm, fadeAnimation: !calm, markerZoomAnimation: !calm,
-    preferCanvas: true, minZoom: 5, maxZoom: 18,
+    preferCanvas: true, minZoom: 5, maxZoom: 18, zoomSnap: 0.25,
   }).setView([19.8, 105.6], 8);
   L.control.scale({ imperial: false }).addTo(map);
   const tiles = document.body.dataset.tiles;

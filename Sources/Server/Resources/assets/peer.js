@@ -1,6 +1,7 @@
 // One connection to one member: perfect negotiation, with the politeness and the generation that the server gave.
 
 const offerPatience = 8000;
+const politePatience = 2500;
 const disconnectedPatience = 4000;
 
 export class Peer {
@@ -17,17 +18,40 @@ export class Peer {
     this.ignoreOffer = false;
     this.settingAnswer = false;
     this.early = [];
+    // Whether new frames come; a track says nothing when the other side just stops sending.
+    this.picture = false;
+    this.frames = 0;
+    this.still = 0;
     this.connection = new RTCPeerConnection(configuration);
     this.listen();
     this.attach(media);
   }
 
+  /** By `addTrack`, so that an offer that comes first uses these same lines instead of making its own. */
   attach(media) {
-    const { connection } = this;
-    // Both kinds from the start, also without a device: a camera that is switched on later needs no new offer.
-    const streams = [this.local = media.stream];
-    this.audio = connection.addTransceiver(media.audio ?? 'audio', { direction: 'sendrecv', streams });
-    this.video = connection.addTransceiver(media.video ?? 'video', { direction: 'sendrecv', streams });
+    this.local = media.stream;
+    for (const track of media.stream.getTracks()) this.connection.addTrack(track, media.stream);
+    // The polite side lets the other begin, and steps in only if nothing comes: fewer collisions on slow links.
+    if (this.polite) this.later = setTimeout(() => this.offer(), politePatience);
+    else this.complete();
+  }
+
+  transceiver(kind) {
+    return this.connection.getTransceivers().find((one) => one.receiver.track.kind === kind && one.currentDirection !== 'stopped');
+  }
+
+  /** Both kinds both ways, also without a device: a camera that is switched on later needs no new offer. */
+  complete() {
+    for (const kind of ['audio', 'video']) {
+      const found = this.transceiver(kind);
+      if (!found) {
+        this.connection.addTransceiver(kind, { direction: 'sendrecv', streams: [this.local] });
+      } else if (found.direction !== 'sendrecv') {
+        found.direction = 'sendrecv';
+        // The same stream for both, so that lips and voice stay together over there.
+        found.sender.setStreams?.(this.local);
+      }
+    }
   }
 
   listen() {
@@ -40,9 +64,7 @@ export class Peer {
     };
     connection.onicecandidate = ({ candidate }) => this.send('candidate', { candidate: candidate ? candidate.toJSON() : null });
     connection.onnegotiationneeded = () => {
-      // The polite side lets the other begin, and steps in only if nothing comes: fewer collisions on slow links.
-      if (this.polite && !connection.remoteDescription) this.later = setTimeout(() => this.offer(), 2500);
-      else this.offer();
+      if (!this.polite || connection.remoteDescription) this.offer();
     };
     connection.oniceconnectionstatechange = () => {
       clearTimeout(this.broken);
@@ -60,6 +82,7 @@ export class Peer {
     if (this.makingOffer || connection.signalingState !== 'stable') return;
     try {
       this.makingOffer = true;
+      this.complete();
       await connection.setLocalDescription();
       this.send('description', { description: connection.localDescription.toJSON() });
       this.watchOffer();
@@ -100,30 +123,11 @@ export class Peer {
     }
     clearTimeout(this.unanswered);
     if (description.type === 'offer') {
-      this.adopt();
+      this.complete();
       await connection.setLocalDescription();
       this.send('description', { description: connection.localDescription.toJSON() });
     }
     for (const candidate of this.early.splice(0)) await this.candidate(candidate);
-  }
-
-  /**
-   * An offer that came first made its own transceivers; ours, not yet negotiated, are then left over. The tracks move
-   * to the ones that will be used, or the other side would see and hear nothing.
-   */
-  adopt() {
-    for (const kind of ['audio', 'video']) {
-      const mine = this[kind];
-      if (mine.mid !== null) continue;
-      const theirs = this.connection.getTransceivers().find((other) => other !== mine && other.mid !== null && other.receiver.track.kind === kind);
-      if (!theirs) continue;
-      theirs.direction = 'sendrecv';
-      theirs.sender.replaceTrack(mine.sender.track);
-      // The same stream on both, so that lips and voice stay together over there.
-      theirs.sender.setStreams?.(this.local);
-      this[kind] = theirs;
-      mine.stop();
-    }
   }
 
   async candidate(candidate) {
@@ -153,7 +157,17 @@ export class Peer {
   }
 
   setTrack(kind, track) {
-    return this[kind].sender.replaceTrack(track);
+    return this.transceiver(kind)?.sender.replaceTrack(track);
+  }
+
+  /** Told the number of frames decoded so far, every two seconds: a frozen picture must not look live. */
+  sawFrames(count) {
+    this.still = count > this.frames ? 0 : this.still + 1;
+    this.frames = count;
+    const picture = this.still < 2 && count > 0;
+    if (picture === this.picture) return;
+    this.picture = picture;
+    this.changed();
   }
 
   get state() {

@@ -47,6 +47,7 @@ export class Quality {
     let lost = 0;
     let received = 0;
     let remoteLoss = 0;
+    let frames = 0;
     for (const stat of stats.values()) {
       if (stat.type === 'candidate-pair' && stat.nominated && stat.state === 'succeeded') {
         rttMs = Math.max(rttMs, (stat.currentRoundTripTime ?? 0) * 1000);
@@ -54,10 +55,12 @@ export class Quality {
       } else if (stat.type === 'inbound-rtp') {
         lost += Math.max(0, stat.packetsLost ?? 0);
         received += stat.packetsReceived ?? 0;
+        if (stat.kind === 'video') frames += stat.framesDecoded ?? 0;
       } else if (stat.type === 'remote-inbound-rtp') {
         remoteLoss = Math.max(remoteLoss, (stat.fractionLost ?? 0) * 100);
       }
     }
+    peer.sawFrames(frames);
     const before = this.last.get(peer.connection) ?? { lost, received };
     this.last.set(peer.connection, { lost, received });
     const missing = Math.max(0, lost - before.lost);
@@ -91,7 +94,8 @@ export class Quality {
 }
 
 async function limit(peer, { maxBitrate, scale }) {
-  const { sender } = peer.video;
+  const sender = peer.transceiver('video')?.sender;
+  if (!sender) return;
   const parameters = sender.getParameters();
   // Before the first negotiation there is no encoding to limit; the next look comes in two seconds.
   if (!parameters.encodings?.length) return;

@@ -96,4 +96,11 @@ async function leave() {
 }
 
 // Keeps the pages that are needed where there is no link. Only over https or on this machine, as browsers demand.
-if ('serviceWorker' in navigator && me.id) navigator.serviceWorker.register('/sw.js').catch(() => {});
+if ('serviceWorker' in navigator && me.id) {
+  const first = !navigator.serviceWorker.controller;
+  navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready).then(({ active }) => {
+    if (first) active.postMessage({ path: location.pathname, files: performance.getEntriesByType('resource').map(({ name }) => name) });
+  }, () => {
+    // Without it the pages work as long as they stay open.
+  });
+}

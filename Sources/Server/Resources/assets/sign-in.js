@@ -18,6 +18,8 @@ form.addEventListener('submit', (event) => {
     try {
       const username = byId('username').value.trim();
       await post('/session', { username, password: byId('password').value });
+      // Pages kept for whoever was here before are not this person's.
+      if ('caches' in window) for (const name of await caches.keys()) await caches.delete(name);
       location.replace(safePath(form.dataset.next));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;

@@ -1,6 +1,8 @@
 // What this device keeps, person by person: a phone is shared, and nobody may see another's unsent words.
 
 const prefix = 'hoichan.';
+// After sign-out nothing more is written, not even by a form that is just being put away.
+let forgotten = false;
 
 /** Reads a value; one that cannot be read is gone, and the caller starts afresh. */
 export function load(key) {
@@ -13,6 +15,7 @@ export function load(key) {
 
 /** Keeps a value. False when the device is full or forbids it: the page must then say so. */
 export function save(key, value) {
+  if (forgotten) return false;
   try {
     localStorage.setItem(prefix + key, JSON.stringify(value));
     return true;
@@ -45,6 +48,7 @@ export function keys(start) {
 
 /** Everything of one person on this device, for sign-out. */
 export function forget(person) {
+  forgotten = true;
   for (const kind of ['draft', 'out', 'keep']) for (const key of keys(`${kind}.${person}.`)) remove(key);
 }
 

@@ -20,6 +20,14 @@ self.addEventListener('fetch', (event) => {
   else if (url.pathname.startsWith(`/assets/${version}/`)) event.respondWith(asset(request));
 });
 
+// The first visit was over before this worker ran: its page names itself and its files, to be kept as well.
+self.addEventListener('message', (event) => {
+  const { path, files } = event.data;
+  if (!shells.includes(path)) return;
+  const own = files.filter((file) => new URL(file).pathname.startsWith(`/assets/${version}/`));
+  event.waitUntil(Promise.all([page(new Request(path), new URL(path, location.origin)), ...own.map((file) => asset(new Request(file)))]));
+});
+
 /** The server's page while there is a link; else the last one it gave, with what this device keeps. */
 async function page(request, url) {
   const cache = await caches.open(name);
