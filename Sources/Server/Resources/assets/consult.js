@@ -15,7 +15,7 @@ import { label, t } from './texts.js';
 let consult;
 let etag;
 let choosing = false;
-const inRoom = new Map();
+const inRoom = new Set();
 
 const load = () => loading(async () => {
   const answer = await request('GET', `/consults/${encodeURIComponent(pageId)}`);
@@ -32,7 +32,7 @@ const outcome = new Outcome(load, () => etag);
 
 function draw() {
   text(byId('heading'), consult.patient?.name ?? (consult.patient?.temporary ? t('patient.temporary') : label('specialty', consult.specialty)));
-  fill(byId('chips'), urgencyChip(consult.urgency), stateChip(consult.state), newsChip(consult.news2), dueClock(consult));
+  fill(byId('chips'), urgencyChip(consult.urgency), stateChip(consult.state), consult.news2 === undefined ? null : newsChip(consult.news2), dueClock(consult));
   text(byId('where'), [label('specialty', consult.specialty), consult.stationName, t('consult.requested', { time: dateTime(consult.requestedAt) })].join(' · '));
   show(byId('overdue'), Boolean(isOverdue(consult)));
   drawNow();
@@ -76,16 +76,14 @@ function runClock() {
 }
 
 function drawPresence() {
-  const roles = [...inRoom.values()].filter(Boolean);
-  const others = roles.filter((role) => !me.is(role));
+  const others = [...inRoom].filter((role) => role && !me.is(role));
   text(byId('presence'), others.length ? t('consult.inRoom', { who: others.map((role) => label('role', role)).join(', ') }) : '');
 }
 
 follow({ subject: `consults/${pageId}` }, load, {
   event(event) {
-    const who = event.data?.participant ?? event.data?.role;
-    if (event.type === 'call.joined') inRoom.set(who, event.data?.role);
-    if (event.type === 'call.left') inRoom.delete(who);
+    if (event.type === 'call.joined') inRoom.add(event.data?.role);
+    if (event.type === 'call.left') inRoom.delete(event.data?.role);
     if (event.type === 'call.ended') inRoom.clear();
     if (event.type.startsWith('call.') && consult) drawPresence();
   },

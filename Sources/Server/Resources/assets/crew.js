@@ -1,7 +1,7 @@
 // The crew's page: big buttons, and nothing lost in a dead zone. Every press and every position is on the phone
 // before it is sent, and is sent in order when the link is back.
 
-import { all, get } from './api.js';
+import { all, get, serverNow } from './api.js';
 import { ask } from './ask.js';
 import { announce, byId, el, fill, show, text } from './dom.js';
 import { Positions } from './crew-positions.js';
@@ -12,7 +12,7 @@ import { Outbox } from './outbox.js';
 import { me } from './shell.js';
 import { load as kept, save as keep } from './store.js';
 import { label, t } from './texts.js';
-import { milestoneName, route } from './trips.js';
+import { milestoneName, nameFacilities, route } from './trips.js';
 
 const sequence = ['acknowledged', 'enRoute', 'atScene', 'patientContact', 'departed', 'atDestination', 'handedOver', 'available', 'atBase'];
 const exits = ['stoodDown', 'noPatient', 'refused', 'treatedNotTransported', 'diverted', 'brokeDown', 'died'];
@@ -32,13 +32,21 @@ const positions = new Positions(outbox, me.id, (words, bad) => {
 
 // ---- what is under way ----
 
+/** After handover two steps remain; a crew that never presses them is not shown the trip for ever. */
+function unfinished(trip) {
+  if (!trip.closed) return true;
+  const step = (name) => trip.milestones?.find((one) => one.milestone === name);
+  return Boolean(step('handedOver')) && !step('atBase') && serverNow() - Date.parse(step('handedOver').at) < 3 * 3_600_000;
+}
+
 async function load() {
   try {
-    trips = (await all('/trips', {}, 50)).filter((trip) => !trip.closed);
+    trips = (await all('/trips', {}, 50)).filter(unfinished);
+    await nameFacilities(trips);
     fresh = true;
     // For a reload in a dead zone: the trip's course, and nobody's name or home.
-    keep(keptTrips, trips.map(({ id, state, vehicleLabel, priority, destination, milestones, allowed, consultId }) =>
-      ({ id, state, vehicleLabel, priority, destination, milestones, allowed, consultId })));
+    keep(keptTrips, trips.map(({ id, state, vehicleLabel, priority, destination, milestones, allowed, closed, consultId }) =>
+      ({ id, state, vehicleLabel, priority, destination, milestones, allowed, closed, consultId })));
   } catch (problem) {
     if (problem.status === undefined) throw problem;
     fresh = false;
@@ -56,7 +64,9 @@ function draw() {
       el('span', { class: 'row-title' }, trip.vehicleLabel ?? t('trip.noVehicle')), el('span', { class: 'row-sub' }, route(trip))))));
   const trip = trips.find((one) => one.id === chosen);
   show(byId('trip'), Boolean(trip));
-  positions.follow(trip?.id);
+  // From handover on nobody follows the vehicle any more.
+  positions.follow(trip?.closed ? undefined : trip?.id);
+  show(byId('share'), !trip?.closed);
   if (trip) drawTrip(trip);
   drawOutbox();
 }
@@ -139,7 +149,7 @@ outbox.addEventListener('change', drawOutbox);
 outbox.addEventListener('sent', ({ detail: { entry, answer } }) => {
   if (entry.kind !== 'milestone') return;
   // The answer is the trip when the server gives it; else it is asked for.
-  if (answer?.id === entry.trip) trips = trips.map((trip) => (trip.id === answer.id ? answer : trip)).filter((trip) => !trip.closed);
+  if (answer?.id === entry.trip) trips = trips.map((trip) => (trip.id === answer.id ? answer : trip)).filter(unfinished);
   else load();
   draw();
 });

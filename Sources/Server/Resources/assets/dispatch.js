@@ -10,7 +10,7 @@ import { loading } from './shell.js';
 import { label, t } from './texts.js';
 import { TripForm } from './trip-form.js';
 import { TripPanel } from './trip-panel.js';
-import { ageText, isStale, milestoneName, route, TripBoard } from './trips.js';
+import { ageText, isStale, learnFacilities, milestoneName, nameFacilities, route, TripBoard } from './trips.js';
 
 const board = new TripBoard();
 const alarm = new Alarm();
@@ -29,6 +29,7 @@ const { refresh } = follow({ types: 'consult.*,trip.*' }, () => loading(async ()
     .sort((one, other) => (one.dueAt ?? '9').localeCompare(other.dueAt ?? '9'));
   form.offer(consults.items.filter((consult) => !['signed', 'cancelled', 'noShow'].includes(consult.state)));
   drawRequests();
+  await nameFacilities(trips);
   fill(byId('trips'), trips.map(row));
   show(byId('trips-empty'), trips.length === 0);
   board.draw(map);
@@ -77,5 +78,9 @@ map = await makeMap('map');
 if (map) {
   map.map.on('click', ({ latlng }) => { if (form.isOpen) form.point(latlng.lat, latlng.lng); });
   board.draw(map);
-  await loading(async () => map.showFacilities(await all('/facilities', {}, 1000)));
+  await loading(async () => {
+    const places = await all('/facilities', {}, 1000);
+    learnFacilities(places);
+    map.showFacilities(places);
+  });
 }

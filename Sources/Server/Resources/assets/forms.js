@@ -2,7 +2,7 @@
 
 import { el, announce } from './dom.js';
 import { toWire } from './format.js';
-import { label, t } from './texts.js';
+import { label, lang, t } from './texts.js';
 
 /** The body a form stands for. Empty fields are left out; `data-kind` says how to read a value. */
 export function readForm(form) {
@@ -69,11 +69,11 @@ export function showProblem(form, problem) {
   for (const error of problem.errors ?? []) {
     const field = findField(form, error.pointer ?? '');
     if (!field) {
-      loose.push(`${error.pointer ?? ''} ${error.detail ?? error.code ?? ''}`.trim());
+      loose.push(`${error.pointer ?? ''} ${fieldSentence(error)}`.trim());
       continue;
     }
     first ??= field;
-    markField(field, error.detail || label('error', error.code));
+    markField(field, fieldSentence(error));
   }
   const summary = form.querySelector('[data-errors]');
   if (summary) {
@@ -102,8 +102,19 @@ export function markField(field, message) {
   if (!place.querySelector(`#${CSS.escape(id)}`)) place.append(el('p', { class: 'field-error', id, testid: `error-${field.name.slice(1).replaceAll('/', '-')}` }, message));
 }
 
-/** One sentence for any failure, in the page's language. */
+/**
+ * One sentence for any failure, in the page's language. The server's own details are English, and more exact: an
+ * English page shows them; a Vietnamese one says the code in Vietnamese.
+ */
 export function sentence(problem) {
   if (problem?.status === 0) return t('error.network');
-  return problem?.detail || label('error', problem?.code) || t('error.unexpected');
+  if (lang === 'en' && problem?.detail) return problem.detail;
+  const known = label('error', problem?.code);
+  return known === problem?.code || !known ? problem?.body?.title || problem?.detail || t('error.unexpected') : known;
+}
+
+function fieldSentence({ code, detail }) {
+  if (lang === 'en' && detail) return detail;
+  const known = label('fieldError', code);
+  return known === code ? detail || t('fieldError.invalid') : known;
 }

@@ -118,8 +118,8 @@ export class Outbox extends EventTarget {
       return false;
     }
     // The server has decided. A person must look at it; the rest need not wait.
-    const { code, detail, errors, status } = problem;
-    save(this.prefix + entry.id, { ...entry, problem: { code, detail, errors, status } });
+    const { code, detail, errors, status, body: { title } } = problem;
+    save(this.prefix + entry.id, { ...entry, problem: { code, detail, errors, status, body: { title } } });
     this.dispatchEvent(new CustomEvent('refused', { detail: { entry, problem } }));
     return true;
   }

@@ -3,6 +3,7 @@
 import { post, Problem } from './api.js';
 import { byId, whileBusy } from './dom.js';
 import { clearErrors, showProblem } from './forms.js';
+import { t } from './texts.js';
 
 const form = byId('sign-in');
 
@@ -23,6 +24,8 @@ form.addEventListener('submit', (event) => {
       location.replace(safePath(form.dataset.next));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
+      // The code only says that a sign-in is needed, which is why one is here.
+      if (problem.status === 401) Object.assign(problem, { code: 'wrong', detail: t('signIn.wrong'), body: { title: t('signIn.wrong') } });
       showProblem(form, problem);
       byId('password').select();
     }

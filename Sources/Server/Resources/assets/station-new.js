@@ -15,11 +15,10 @@ const form = byId('consult');
 const draft = new Draft(me.id, 'consult');
 const outbox = new Outbox(me.id);
 let submitted;
-const stations = (document.body.dataset.stations ?? '').split(' ').filter(Boolean);
 
 // Only somebody who works for several places is asked which one.
 const pickStation = facilityPicker(byId('stationId'), { kind: 'station' });
-show(byId('station-field'), stations.length !== 1);
+show(byId('station-field'), document.body.dataset.stations !== '1');
 
 bindDraft(form, draft, {
   kept(ok, at, restored) {

@@ -1,6 +1,6 @@
 // Trips and where their vehicles are, with the age of every position: what is old is never drawn as live.
 
-import { all, serverNow } from './api.js';
+import { all, get, serverNow } from './api.js';
 import { span } from './format.js';
 import { label, t } from './texts.js';
 
@@ -56,9 +56,25 @@ export const ageText = (position) => t('trip.age', { age: span(ageSeconds(positi
 
 export const milestoneName = (milestone) => label('milestone', milestone);
 
+const facilities = new Map();
+
+export function learnFacilities(items) {
+  for (const item of items) facilities.set(item.id, item.name);
+}
+
+/** A trip names its facilities by code; what is not yet known is asked for, once. */
+export async function nameFacilities(trips) {
+  const codes = new Set(trips.flatMap((trip) => [trip.origin?.facilityId, trip.destination?.facilityId]).filter((code) => code && !facilities.has(code)));
+  for (const code of codes) {
+    facilities.set(code, code);
+    const { items } = await get(`/facilities?q=${encodeURIComponent(code)}&limit=5`).catch(() => ({ items: [] }));
+    learnFacilities(items.filter((item) => item.id === code));
+  }
+}
+
 /** Where from and where to, shortly. */
 export const route = (trip) => [placeName(trip.origin), placeName(trip.destination)].filter(Boolean).join(' → ');
 function placeName(place) {
   if (!place) return '';
-  return place.label ?? place.facilityName ?? place.facilityId ?? (Number.isFinite(place.lat) ? `${place.lat.toFixed(4)}, ${place.lon.toFixed(4)}` : '');
+  return place.label ?? place.facilityName ?? facilities.get(place.facilityId) ?? place.facilityId ?? (Number.isFinite(place.lat) ? `${place.lat.toFixed(4)}, ${place.lon.toFixed(4)}` : '');
 }
