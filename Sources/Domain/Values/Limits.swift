@@ -32,6 +32,7 @@ package enum Limits {
 
   // Storage.
   package static let groupCommit = 256
+  package static let rerunsOfLostRace = 5
   package static let writeQueue = 4_096
   package static let readQueue = 4_096
   package static let readConnections = 4
