@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Synchronization
 
 /// Facilities, practitioners and schedules as one value: they change by import, and are read by every request.

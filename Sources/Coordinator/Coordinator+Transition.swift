@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 extension Coordinator {
   /// Makes one move of a consult: `accept`, `decline`, `arrive`, `start`, `interrupt`, `resume`, `cancel`, `noShow`.

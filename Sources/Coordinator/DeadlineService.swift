@@ -1,6 +1,6 @@
-import Domain
+package import Domain
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Fires deadlines. They are rows, so a restart loses none; each is fired in the transaction that removes it, so
 /// none fires twice.
