@@ -32,7 +32,7 @@ final class RawClient {
 
   /// Connects, runs the body and closes; a body that takes longer than 10 seconds is cancelled and has failed.
   static func connect(
-    to port: Int, handlers: @escaping @Sendable () throws -> [any ChannelHandler & Sendable] = { [] },
+    to port: Int, handlers: @escaping @Sendable () throws -> [any ChannelHandler] = { [] },
     _ body: @escaping @Sendable (RawClient) async throws -> Void
   ) async throws {
     let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

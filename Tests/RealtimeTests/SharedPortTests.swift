@@ -198,7 +198,7 @@ import Testing
         try await client.send(Self.upgrade())
         #expect(try await client.response().status == 101)
         #expect(try await client.frame() == self.text("welcome"))
-        await server.group.triggerGracefulShutdown()
+        await server.stop()
         #expect(try await client.frame() == self.text("bookmark"))
         #expect(try await client.frame() == .close(.goingAway, reason: "server is stopping"))
         try await client.send(frame(.close, [0x03, 0xE9]))
@@ -217,7 +217,7 @@ import Testing
       try await RawClient.connect(to: server.port) { client in
         try await client.send(Self.upgrade())
         #expect(try await client.response().status == 101)
-        await server.group.triggerGracefulShutdown()
+        await server.stop()
         try await client.end()
       }
     }

@@ -15,8 +15,12 @@ struct TestServer: Sendable {
   typealias Told = AsyncStream<String>
 
   let port: Int
-  let group: ServiceGroup
+  private let group: ServiceGroup
   let told: Told
+
+  func stop() async {
+    await group.triggerGracefulShutdown()
+  }
 
   private static let nextPort = Atomic<Int>(21_000 + Int.random(in: 0..<8000))
 

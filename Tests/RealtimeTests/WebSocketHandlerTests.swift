@@ -123,7 +123,7 @@ import Testing
 
   @Test func anErrorEndsTheSocketQuietly() throws {
     let peer = try Peer()
-    peer.channel.pipeline.fireErrorCaught(ChannelError.eof)
+    peer.channel.pipeline.fireErrorCaught(ChannelError.connectPending)
     #expect(peer.delegate.told.last == "closed network 1006 connection lost")
     #expect(!peer.channel.isActive)
     try peer.channel.throwIfErrorCaught()
