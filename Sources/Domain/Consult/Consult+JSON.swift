@@ -59,7 +59,7 @@ extension Consult {
   /// The wire form for this caller: members that the caller may not see are left out.
   package func json(
     for caller: Caller, vehicles: [String] = [], stationName: String?, practitionerName: String?, outcomes: [Outcome],
-    now: Instant
+    reasons: [ConsultReason] = [], now: Instant
   ) -> JSON {
     let scope = scope(vehicles: vehicles)
     let clinical = caller.may(.readClinical(scope)) == .allowed
@@ -76,12 +76,14 @@ extension Consult {
       "situation": written(request.situation), "background": written(request.background),
       "assessment": written(request.assessment), "request": written(request.request),
       "vitals": clinical ? request.vitals?.json : nil, "news2": clinical ? (request.news2?.json ?? .null) : nil,
-      "pregnant": clinical ? request.pregnant.map { .bool($0) } : nil, "consent": clinical ? request.consent?.json : nil,
+      "pregnant": clinical ? request.pregnant.map { .bool($0) } : nil,
+      "consent": clinical ? request.consent?.json : nil,
       "practitionerId": .orNull(practitioner), "practitionerName": .orNull(practitionerName),
       "appointment": appointment?.json ?? .null, "startedAt": startedAt.map { .instant($0) },
       "endedAt": endedAt.map { .instant($0) },
       "outcome": outcomes.last.map { clinical ? $0.json : advice ? $0.adviceJSON : .null } ?? .null,
       "outcomes": .array(outcomes.map(\.summaryJSON)),
+      "reasons": clinical && !reasons.isEmpty ? .array(reasons.map(\.json)) : nil,
       "allowed": .strings(allowed.map(\.rawValue)),
     ])
   }

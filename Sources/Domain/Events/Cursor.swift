@@ -22,7 +22,9 @@ package struct Cursor: Sendable, Equatable {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(24)
     for word in [epoch, UInt64(bitPattern: seq), chain] {
-      for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+      for shift in stride(from: 56, through: 0, by: -8) {
+        bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+      }
     }
     return Base64URL.encode(bytes)
   }

@@ -82,7 +82,9 @@ extension Caller {
     case .readPatient(let consult): grade(sees(consult), readsPatient(consult))
     case .readClinical(let consult): grade(sees(consult), readsClinical(consult))
     case .readAdvice(let consult): grade(sees(consult), readsClinical(consult) || rides(consult))
-    case .move(let transition, let consult): grade(sees(consult) || transition == .accept, moves(transition, consult))
+    case .move(let transition, let consult):
+      // Who might have been first must hear that somebody else was, not that there is no such consult.
+      grade(sees(consult) || (transition == .accept && mayAccept(consult)), moves(transition, consult))
     case .joinCall(let consult):
       grade(sees(consult), has(.station, at: consult.station) || isSpecialist(of: consult))
     case .requestTrip(let facility):

@@ -1,6 +1,7 @@
 /// The steps of an ambulance trip (NEMSIS v3.5.1 eTimes, DOMAIN "Ambulance trip"), and the ways it ends early.
 package enum Milestone: String, Sendable, CaseIterable {
-  case dispatched, acknowledged, enRoute, atScene, patientContact, departed, atDestination, handedOver, available, atBase
+  case dispatched, acknowledged, enRoute, atScene, patientContact, departed, atDestination, handedOver, available,
+    atBase
   case cancelled, stoodDown, noPatient, refused, treatedNotTransported, diverted, brokeDown, died
 
   /// The order in which a trip passes its steps; nil for the ways it ends early.

@@ -8,12 +8,20 @@ package struct Instant: Hashable, Comparable, Sendable {
   package init(seconds: Int64) { self.milliseconds = seconds * 1000 }
 
   package static func < (left: Instant, right: Instant) -> Bool { left.milliseconds < right.milliseconds }
-  package static func + (left: Instant, right: Span) -> Instant { .init(milliseconds: left.milliseconds + right.milliseconds) }
-  package static func - (left: Instant, right: Span) -> Instant { .init(milliseconds: left.milliseconds - right.milliseconds) }
-  package static func - (left: Instant, right: Instant) -> Span { .init(milliseconds: left.milliseconds - right.milliseconds) }
+  package static func + (left: Instant, right: Span) -> Instant {
+    .init(milliseconds: left.milliseconds + right.milliseconds)
+  }
+  package static func - (left: Instant, right: Span) -> Instant {
+    .init(milliseconds: left.milliseconds - right.milliseconds)
+  }
+  package static func - (left: Instant, right: Instant) -> Span {
+    .init(milliseconds: left.milliseconds - right.milliseconds)
+  }
 
   /// The system's clock, now. Only the wiring reads it; everything else is given a time.
-  package static var system: Instant { .init(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))) }
+  package static var system: Instant {
+    .init(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+  }
 }
 
 /// A length of time in milliseconds.
@@ -76,7 +84,8 @@ extension Instant {
     switch bytes[at] {
     case UInt8(ascii: "Z"), UInt8(ascii: "z"): guard at + 1 == bytes.count else { return nil }
     case UInt8(ascii: "+"), UInt8(ascii: "-"):
-      guard bytes.count == at + 6, bytes[at + 3] == UInt8(ascii: ":"), let hours = digits(bytes[at + 1..<at + 3]), hours < 24,
+      guard bytes.count == at + 6, bytes[at + 3] == UInt8(ascii: ":"), let hours = digits(bytes[at + 1..<at + 3]),
+        hours < 24,
         let minutes = digits(bytes[at + 4..<at + 6]), minutes < 60
       else { return nil }
       offset = (hours * 60 + minutes) * (bytes[at] == UInt8(ascii: "-") ? -1 : 1)
@@ -87,7 +96,9 @@ extension Instant {
   }
 
   /// The civil day in Viet Nam that holds this moment.
-  package var day: CalendarDay { CalendarDay(number: (milliseconds + 7 * 3_600_000).flooredDivision(by: 86_400_000).quotient) }
+  package var day: CalendarDay {
+    CalendarDay(number: (milliseconds + 7 * 3_600_000).flooredDivision(by: 86_400_000).quotient)
+  }
 }
 
 private func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }

@@ -76,7 +76,9 @@ private struct JSONParser {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw fail("a member name was expected") }
       let name = try string()
-      guard !items.contains(where: { $0.0 == name }) else { throw fail("the member '\(name.prefix(40))' is there twice") }
+      guard !items.contains(where: { $0.0 == name }) else {
+        throw fail("the member '\(name.prefix(40))' is there twice")
+      }
       guard items.count < Limits.jsonMembers else { throw fail("too many members") }
       skipSpace()
       guard next == UInt8(ascii: ":") else { throw fail("':' was expected") }

@@ -1,0 +1,42 @@
+import Domain
+
+/// What keeps everything: an engine behind the portable tables of `Storage`.
+///
+/// A transaction body is synchronous and without side effects, so that an engine may run it again (a lost race, a
+/// batch that was rolled back). It must not let the transaction escape.
+package protocol Store: Sendable {
+  /// A consistent snapshot; it may lag behind no write that was answered before the call.
+  func read<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T
+
+  /// All or nothing. Returns only when the commit is durable; throws what the body threw, or `StoreFailure`.
+  func write<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T
+
+  /// Called after every commit that may have appended events, from any thread; also when another process wrote.
+  func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void)
+}
+
+package enum CommitSource: Sendable {
+  case thisProcess
+  /// Another process (the command line) wrote: whatever is cached may be out of date.
+  case anotherProcess
+}
+
+/// The engine could not do its work: disk full, database locked for too long, closed. The caller may try again.
+package struct StoreFailure: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// Everything that can be asked of an open transaction.
+package typealias StoreTransaction = AccountStore & ClaimStore & ConsultStore & DeadlineStore & DirectoryStore
+  & EventStore & IdempotencyStore & MetaStore & TripStore
+
+/// A page of a list: the items after a key, newest first unless said.
+package struct Page: Sendable, Equatable {
+  package var after: String?
+  package var limit: Int
+  package init(after: String? = nil, limit: Int = Limits.pageDefault) {
+    self.after = after
+    self.limit = limit
+  }
+}

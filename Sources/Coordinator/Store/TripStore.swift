@@ -1,0 +1,31 @@
+package import Domain
+
+package struct TripFilter: Sendable, Equatable {
+  package var consult: String?
+  package var vehicle: String?
+  package var open: Bool?
+  package init(consult: String? = nil, vehicle: String? = nil, open: Bool? = nil) {
+    self.consult = consult
+    self.vehicle = vehicle
+    self.open = open
+  }
+}
+
+package protocol TripStore {
+  func trip(_ id: String) throws -> Trip?
+  func trips(_ filter: TripFilter, page: Page) throws -> [Trip]
+  /// Vehicles that ride for a consult and have not handed over.
+  func vehicles(ridingFor consult: String) throws -> [String]
+  func insert(_ trip: Trip) throws
+  /// As for consults: one version up, or `StaleVersion`.
+  func update(_ trip: inout Trip) throws
+  func insert(_ milestone: RecordedMilestone, trip: String) throws
+  /// Keeps positions by device time; the same time again is the same position. The oldest beyond the limit go.
+  func insert(_ positions: [Position], trip: String) throws
+
+  func links(of trip: String) throws -> [TripLink]
+  func link(secretHash: [UInt8]) throws -> TripLink?
+  func insert(_ link: TripLink) throws
+  /// False when the trip has no such link.
+  func revokeLink(_ id: String, trip: String, at now: Instant) throws -> Bool
+}

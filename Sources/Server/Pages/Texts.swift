@@ -1,0 +1,68 @@
+package import Domain
+import Foundation
+
+/// Every word of the pages, in both languages, from one table: `texts.json` holds `{section: {key: {vi, en}}}`.
+///
+/// Templates and scripts read the same table, so that a word is translated once, and a language that lacks one is
+/// found at start and not by a reader.
+package struct Texts: Sendable {
+  package typealias Table = [String: [String: String]]
+
+  package struct Fault: Error, CustomStringConvertible {
+    package var description: String
+  }
+
+  private let tables: [Language: Table]
+  /// In the order of the file: lists of choices keep it.
+  private let order: [String: [String]]
+
+  /// - Throws: when the file is no such table, or a word is missing or empty in one of the languages.
+  package init(json bytes: [UInt8]) throws {
+    let document: JSON
+    do { document = try JSON(parsing: bytes) } catch { throw Fault(description: "texts.json is not JSON: \(error)") }
+    guard let sections = document.object else { throw Fault(description: "texts.json is no object") }
+    var tables = Dictionary(uniqueKeysWithValues: Language.allCases.map { ($0, Table()) })
+    var order: [String: [String]] = [:]
+    for section in sections.items {
+      guard let keys = section.value.object else {
+        throw Fault(description: "texts.json: \(section.name) is no section")
+      }
+      for key in keys.items {
+        for language in Language.allCases {
+          guard let words = key.value[language.rawValue]?.string, !words.isEmpty else {
+            throw Fault(description: "texts.json: \(section.name).\(key.name) has no words in '\(language.rawValue)'")
+          }
+          tables[language, default: [:]][section.name, default: [:]][key.name] = words
+        }
+        guard key.value.object?.items.count == Language.allCases.count else {
+          throw Fault(description: "texts.json: \(section.name).\(key.name) has a language too many")
+        }
+        order[section.name, default: []].append(key.name)
+      }
+    }
+    self.tables = tables
+    self.order = order
+  }
+
+  package func table(_ language: Language) -> Table { tables[language] ?? [:] }
+
+  /// `nil` when there is no such word.
+  package func text(_ section: String, _ key: String, _ language: Language) -> String? {
+    tables[language]?[section]?[key]
+  }
+
+  /// The codes of a section in the table's order, for lists to choose from.
+  package func codes(_ section: String) -> [String] { order[section] ?? [] }
+
+  package var count: Int { order.values.reduce(0) { $0 + $1.count } }
+
+  /// The table as the ES module that `texts.js` loads.
+  package func module(_ language: Language) -> [UInt8] {
+    let sections = JSON.Members(
+      order.keys.sorted().map { section in
+        let words = codes(section).map { ($0, JSON.string(text(section, $0, language) ?? "")) }
+        return (section, JSON.object(JSON.Members(words)))
+      })
+    return Array("export default ".utf8) + JSON.object(sections).bytes + Array(";\n".utf8)
+  }
+}

@@ -1,0 +1,136 @@
+// The monitor: every durable event once and in order, the trips on a map, the numbers.
+
+import { all, get, query } from './api.js';
+import { announce, button, byId, el, fill, text } from './dom.js';
+import { isOverdue, startClocks } from './chips.js';
+import { Feed } from './feed.js';
+import { timeWithSeconds } from './format.js';
+import { makeMap } from './map.js';
+import { loading } from './shell.js';
+import { label, t } from './texts.js';
+import { isStale, TripBoard } from './trips.js';
+
+const rowsShown = 500;
+const board = new TripBoard();
+let map;
+let feed;
+let count = 0;
+let last = '';
+let disorder = 0;
+let consults = [];
+const cursors = [];
+
+// Where this window's list began: a reload shows the same list again, from the same cursor.
+const begin = { get: () => sessionStorage.getItem('hoichan.monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan.monitor', cursor) };
+
+function start(after) {
+  feed?.close();
+  fill(byId('gaps'));
+  clear();
+  feed = new Feed({ after }, {
+    ready: (frame, first) => {
+      if (first && !after) begin.set(frame.cursor);
+      reload();
+    },
+    event: show,
+    volatile: (event) => { if (event.type === 'trip.position' && board.move(event)) board.draw(map); },
+    gap,
+  });
+}
+
+function clear() {
+  fill(byId('events'));
+  cursors.length = 0;
+  count = disorder = 0;
+  last = '';
+  drawCount();
+}
+
+function show(event, cursor) {
+  // The server promises order and no repetition; this page counts, so that a broken promise would be seen.
+  if (event.sequence <= last) disorder += 1;
+  last = event.sequence;
+  count += 1;
+  const list = byId('events');
+  list.prepend(el('li', { testid: 'event-row', data: { sequence: event.sequence, type: event.type, id: event.id } },
+    el('span', { class: 'event-number' }, String(Number(event.sequence))),
+    el('time', { datetime: event.time }, timeWithSeconds(event.time)),
+    el('b', {}, label('event', event.type)),
+    el('code', {}, event.subject),
+    el('span', { class: 'event-data' }, summary(event.data))));
+  cursors.push(cursor);
+  while (list.childElementCount > rowsShown) {
+    list.lastElementChild.remove();
+    // A reload begins behind what is no longer shown, or a wallboard would read weeks again.
+    begin.set(cursors.shift());
+  }
+  list.start = count;
+  drawCount();
+  reload();
+}
+
+function summary(data = {}) {
+  const parts = [
+    data.urgency && label('urgency', data.urgency), data.specialty && label('specialty', data.specialty),
+    data.state && label('state', data.state), data.milestone && label('milestone', data.milestone), data.disposition && label('disposition', data.disposition),
+  ];
+  return parts.filter(Boolean).join(' · ');
+}
+
+/** Says what is missing and why, and goes on from the oldest there is: no partial list is shown as whole. */
+function gap({ reason, oldest, head }) {
+  announce(t(`gap.${reason}`));
+  const note = el('p', { class: 'notice bad', testid: 'gap', data: { reason } }, t(`gap.${reason}`), ' ', timeWithSeconds(new Date()), ' ');
+  note.append(button(t('app.close'), async () => note.remove(), { class: 'quiet' }));
+  byId('gaps').append(note);
+  last = '';
+  if (reason !== 'too-old') clear();
+  const from = reason === 'ahead' ? head : oldest;
+  begin.set(from);
+  return from;
+}
+
+function drawCount() {
+  text(byId('event-count'), String(count));
+  text(byId('order'), disorder ? t('monitor.disorder', { n: disorder }) : t('monitor.inOrder'));
+  byId('order').dataset.disorder = String(disorder);
+}
+
+// ---- numbers and map ----
+
+let pending;
+function reload() {
+  pending ??= setTimeout(async () => {
+    pending = undefined;
+    await loading(refresh);
+  }, 1000);
+}
+
+async function refresh() {
+  const [page] = await Promise.all([get(`/consults${query({ limit: 200 })}`), board.load()]);
+  consults = page.items;
+  drawCounters();
+  board.draw(map);
+}
+
+function drawCounters() {
+  const inState = (...states) => consults.filter((consult) => states.includes(consult.state)).length;
+  const trips = [...board.trips.values()];
+  const numbers = [
+    ['requested', inState('requested')], ['overdue', consults.filter(isOverdue).length],
+    ['booked', inState('assigned', 'scheduled', 'waiting')], ['inProgress', inState('inProgress', 'interrupted')],
+    ['toSign', inState('concluded', 'amended')], ['trips', trips.length],
+    ['stale', trips.filter((trip) => trip.position && isStale(trip.position)).length],
+  ];
+  fill(byId('counters'), numbers.map(([name, value]) =>
+    el('div', { class: value && ['overdue', 'stale'].includes(name) ? 'bad' : '' }, el('dt', {}, t(`counter.${name}`)), el('dd', { testid: `counter-${name}` }, String(value)))));
+}
+
+byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start('oldest'); });
+byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan.monitor'); start(undefined); });
+
+start(begin.get());
+startClocks(() => { drawCounters(); board.draw(map); });
+setInterval(reload, 30_000);
+map = await makeMap('map');
+if (map) await loading(async () => map.showFacilities(await all('/facilities', {}, 1000)));

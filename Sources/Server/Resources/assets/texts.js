@@ -1,0 +1,20 @@
+// All words come from the server's one table; this page's language decides which half was loaded.
+
+const language = document.documentElement.lang === 'en' ? 'en' : 'vi';
+const { default: table } = await import(`./texts.${language}.js`);
+
+export const lang = language;
+
+/** `t('call.with', {name})`: a key that is missing shows itself, which a test then finds. */
+export function t(key, values) {
+  const dot = key.indexOf('.');
+  let words = table[key.slice(0, dot)]?.[key.slice(dot + 1)];
+  if (words === undefined) return key;
+  if (values) for (const [name, value] of Object.entries(values)) words = words.replaceAll(`{${name}}`, String(value));
+  return words;
+}
+
+/** The label of a code, or the code itself when a newer server sends one this page does not know. */
+export function label(section, code) {
+  return table[section]?.[code] ?? code;
+}

@@ -1,0 +1,127 @@
+/// The tables. The schema keeps what promises it can: one holder a cell, a gapless key of events, states that exist.
+enum Schema {
+  static let migrationTable = """
+    CREATE TABLE IF NOT EXISTS migration (
+      number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
+    """
+
+  static let release1 = """
+    CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) /* clustered */;
+    CREATE TABLE setting (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL) /* clustered */;
+    INSERT INTO setting (name, value) VALUES
+      ('urgency.emergency.minutes', 10), ('urgency.urgent.minutes', 60), ('urgency.sameDay.minutes', 480),
+      ('urgency.routine.minutes', 4320);
+
+    CREATE TABLE facility (
+      code TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, folded TEXT NOT NULL, sort_key TEXT NOT NULL,
+      kind TEXT NOT NULL CHECK (kind IN ('province', 'hospital', 'centre', 'station')), province TEXT NOT NULL,
+      commune_code TEXT, parent TEXT REFERENCES facility (code), successor TEXT, valid_from BIGINT, valid_to BIGINT,
+      latitude DOUBLE PRECISION, longitude DOUBLE PRECISION, phone TEXT);
+    CREATE INDEX facility_sort ON facility (sort_key, code);
+
+    CREATE TABLE practitioner (
+      id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, folded TEXT NOT NULL, sort_key TEXT NOT NULL,
+      facility TEXT NOT NULL REFERENCES facility (code), specialty TEXT NOT NULL, phone TEXT, valid_to BIGINT);
+    CREATE INDEX practitioner_sort ON practitioner (sort_key, id);
+
+    CREATE TABLE schedule_session (
+      id TEXT NOT NULL PRIMARY KEY, practitioner TEXT NOT NULL REFERENCES practitioner (id),
+      weekday BIGINT NOT NULL CHECK (weekday BETWEEN 1 AND 7), start_minute BIGINT NOT NULL, end_minute BIGINT NOT NULL,
+      visit_minutes BIGINT NOT NULL CHECK (visit_minutes > 0 AND visit_minutes % 5 = 0), valid_from BIGINT,
+      valid_to BIGINT, every_weeks BIGINT NOT NULL CHECK (every_weeks > 0), week_offset BIGINT NOT NULL,
+      CHECK (start_minute >= 0 AND end_minute > start_minute AND end_minute <= 2880));
+    CREATE INDEX schedule_session_practitioner ON schedule_session (practitioner);
+
+    CREATE TABLE vehicle (
+      id TEXT NOT NULL PRIMARY KEY, label TEXT NOT NULL, facility TEXT NOT NULL REFERENCES facility (code),
+      kind TEXT NOT NULL);
+
+    CREATE TABLE claim (
+      resource_id TEXT NOT NULL, cell BIGINT NOT NULL, holder_id TEXT NOT NULL, kind TEXT NOT NULL, expires_at BIGINT,
+      PRIMARY KEY (resource_id, cell)) /* clustered */;
+    CREATE INDEX claim_holder ON claim (holder_id);
+
+    CREATE TABLE consult (
+      id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('requested', 'assigned', 'scheduled', 'waiting', 'inProgress', 'interrupted',
+        'concluded', 'signed', 'amended', 'cancelled', 'noShow')),
+      specialty TEXT NOT NULL, station TEXT NOT NULL REFERENCES facility (code), practitioner TEXT,
+      serving TEXT, appointment_id TEXT, start_at BIGINT, end_at BIGINT, requested_at BIGINT NOT NULL,
+      due_at BIGINT NOT NULL, overdue BIGINT NOT NULL, started_at BIGINT, ended_at BIGINT, created_by TEXT NOT NULL,
+      document TEXT NOT NULL, body_hash BYTEA NOT NULL,
+      CHECK ((appointment_id IS NULL) = (start_at IS NULL)));
+    CREATE INDEX consult_station ON consult (station, id);
+    CREATE INDEX consult_practitioner ON consult (practitioner, id);
+    CREATE INDEX consult_open ON consult (specialty, id) WHERE state = 'requested';
+
+    CREATE TABLE consult_reason (
+      consult TEXT NOT NULL REFERENCES consult (id), at BIGINT NOT NULL, transition TEXT NOT NULL, actor TEXT NOT NULL,
+      reason TEXT NOT NULL, PRIMARY KEY (consult, at, transition)) /* clustered */;
+
+    CREATE TABLE appointment (
+      id TEXT NOT NULL PRIMARY KEY, consult TEXT NOT NULL REFERENCES consult (id), practitioner TEXT NOT NULL,
+      start_at BIGINT NOT NULL, end_at BIGINT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL,
+      created_by TEXT NOT NULL, ended_at BIGINT, CHECK (end_at > start_at)) /* clustered */;
+    CREATE INDEX appointment_consult ON appointment (consult);
+
+    CREATE TABLE outcome (
+      consult TEXT NOT NULL REFERENCES consult (id), version BIGINT NOT NULL, document BYTEA NOT NULL,
+      concluded_at BIGINT NOT NULL, concluded_by TEXT NOT NULL, sha256 TEXT, signed_by TEXT, signed_at BIGINT,
+      PRIMARY KEY (consult, version));
+
+    CREATE TABLE trip (
+      id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, consult TEXT REFERENCES consult (id), vehicle TEXT,
+      priority TEXT NOT NULL, facility TEXT, destination_facility TEXT, document TEXT NOT NULL, closed BIGINT NOT NULL,
+      created_by TEXT NOT NULL, created_at BIGINT NOT NULL, position TEXT, body_hash BYTEA NOT NULL);
+    CREATE INDEX trip_consult ON trip (consult) WHERE consult IS NOT NULL;
+    CREATE INDEX trip_vehicle ON trip (vehicle) WHERE closed = 0;
+
+    CREATE TABLE trip_milestone (
+      trip TEXT NOT NULL REFERENCES trip (id), milestone TEXT NOT NULL, at BIGINT NOT NULL, recorded_at BIGINT NOT NULL,
+      flags TEXT NOT NULL, PRIMARY KEY (trip, milestone)) /* clustered */;
+
+    CREATE TABLE trip_position (
+      trip TEXT NOT NULL REFERENCES trip (id), at BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (trip, at)) /* clustered */;
+
+    CREATE TABLE trip_link (
+      id TEXT NOT NULL PRIMARY KEY, trip TEXT NOT NULL REFERENCES trip (id), secret_hash BYTEA NOT NULL UNIQUE,
+      created_by TEXT NOT NULL, expires_at BIGINT NOT NULL, revoked_at BIGINT);
+    CREATE INDEX trip_link_trip ON trip_link (trip);
+
+    CREATE TABLE person (
+      id TEXT NOT NULL PRIMARY KEY, username TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password_hash TEXT NOT NULL,
+      disabled BIGINT NOT NULL, practitioner TEXT, vehicle TEXT, grants TEXT NOT NULL, version BIGINT NOT NULL);
+
+    CREATE TABLE session (
+      id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('session', 'token')),
+      secret_hash BYTEA NOT NULL UNIQUE, person TEXT REFERENCES person (id), name TEXT NOT NULL, grants TEXT NOT NULL,
+      created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT);
+    CREATE INDEX session_person ON session (person) WHERE person IS NOT NULL;
+
+    CREATE TABLE ticket (
+      secret_hash BYTEA NOT NULL PRIMARY KEY, session TEXT NOT NULL, purpose TEXT NOT NULL, consult TEXT,
+      expires_at BIGINT NOT NULL) /* clustered */;
+
+    CREATE TABLE kept_answer (
+      scope TEXT NOT NULL, key TEXT NOT NULL, body_hash BYTEA NOT NULL, status BIGINT NOT NULL, version BIGINT,
+      body BYTEA, until BIGINT NOT NULL, PRIMARY KEY (scope, key)) /* clustered */;
+    CREATE INDEX kept_answer_until ON kept_answer (until);
+
+    CREATE TABLE deadline (
+      kind TEXT NOT NULL, subject TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (kind, subject)) /* clustered */;
+    CREATE INDEX deadline_at ON deadline (at);
+
+    CREATE TABLE event (
+      seq BIGINT NOT NULL PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, time BIGINT NOT NULL, subject TEXT NOT NULL,
+      facilities TEXT NOT NULL, specialty TEXT, actor TEXT NOT NULL, data TEXT NOT NULL, chain BYTEA NOT NULL);
+
+    CREATE TABLE access_log (
+      seq BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, bucket BIGINT NOT NULL, person TEXT NOT NULL,
+      person_name TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, facility TEXT, chain BYTEA NOT NULL,
+      UNIQUE (person, subject, action, bucket));
+    CREATE INDEX access_log_subject ON access_log (subject, seq);
+
+    CREATE TABLE anchor (
+      seq BIGINT NOT NULL PRIMARY KEY, chain BYTEA NOT NULL, sealed_at BIGINT NOT NULL, hmac BYTEA NOT NULL);
+    """
+}

@@ -1,0 +1,34 @@
+package import Coordinator
+package import Domain
+
+extension SQLTransaction {
+  package func setDeadline(_ kind: Deadline.Kind, subject: String, at: Instant) throws {
+    try connection.run(SQLs.set, [.text(kind.rawValue), .text(subject), .instant(at)])
+  }
+
+  package func clearDeadline(_ kind: Deadline.Kind, subject: String) throws {
+    try connection.run(SQLs.clear, [.text(kind.rawValue), .text(subject)])
+  }
+
+  package func dueDeadlines(now: Instant, limit: Int) throws -> [Deadline] {
+    try connection.rows(SQLs.due, [.instant(now), .int(Int64(limit))]) { row in
+      guard let kind = Deadline.Kind(rawValue: row.text(0)) else { throw CorruptRow("deadline", row.text(0)) }
+      return Deadline(kind: kind, subject: row.text(1), at: row.instant(2))
+    }
+  }
+
+  package func nextDeadline() throws -> Instant? {
+    try connection.first(SQLs.next, []) { $0.instant(0) }
+  }
+
+  private enum SQLs {
+    static let set = SQL(
+      """
+      INSERT INTO deadline (kind, subject, at) VALUES ($1, $2, $3)
+      ON CONFLICT (kind, subject) DO UPDATE SET at = excluded.at
+      """)
+    static let clear = SQL("DELETE FROM deadline WHERE kind = $1 AND subject = $2")
+    static let due = SQL("SELECT kind, subject, at FROM deadline WHERE at <= $1 ORDER BY at LIMIT $2")
+    static let next = SQL("SELECT at FROM deadline ORDER BY at LIMIT 1")
+  }
+}

@@ -1,0 +1,76 @@
+import Crypto
+package import Domain
+
+/// The event log: gapless numbers, each row chained to the one before it.
+extension SQLTransaction {
+  /// The chain before the first event.
+  static let genesis = [UInt8](repeating: 0, count: 32)
+
+  package func append(_ draft: EventDraft, at now: Instant) throws {
+    // Read inside the transaction: the command line may have written beside the server.
+    let head =
+      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+    var event = EventRecord(
+      seq: head.seq + 1, id: UUIDv7.make(at: now), type: draft.type.rawValue, time: now, subject: draft.subject,
+      facilities: draft.facilities, specialty: draft.specialty?.rawValue, actor: draft.actor,
+      data: draft.data.json.text,
+      chain: [])
+    event.chain = Self.chain(after: head.chain, event.canonicalBytes)
+    try connection.run(
+      SQLs.append,
+      [
+        .int(event.seq), .text(event.id), .text(event.type), .instant(now), .text(event.subject),
+        .text(event.facilities.joined(separator: ",")), .orNull(event.specialty), .text(event.actor), .text(event.data),
+        .blob(event.chain),
+      ])
+  }
+
+  /// SHA-256 over the previous chain and these bytes.
+  package static func chain(after previous: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
+    var hash = SHA256()
+    hash.update(data: previous)
+    hash.update(data: bytes)
+    return Array(hash.finalize())
+  }
+
+  package func events(after seq: Int64, limit: Int) throws -> [EventRecord] {
+    try connection.rows(SQLs.after, [.int(seq), .int(Int64(limit))], Self.event)
+  }
+
+  package func event(seq: Int64) throws -> EventRecord? { try connection.first(SQLs.one, [.int(seq)], Self.event) }
+
+  package func logBounds() throws -> LogBounds {
+    let epoch = try meta("epoch").flatMap { UInt64($0, radix: 16) } ?? 0
+    let head =
+      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+    // Nothing is pruned in this release, so the oldest position is the one before the first event.
+    return LogBounds(
+      epoch: epoch, oldest: Cursor(epoch: epoch, seq: 0, chain: Self.genesis),
+      head: Cursor(epoch: epoch, seq: head.seq, chain: head.chain))
+  }
+
+  private static func event(_ row: any SQLRow) throws -> EventRecord {
+    EventRecord(
+      seq: row.int(0), id: row.text(1), type: row.text(2), time: row.instant(3), subject: row.text(4),
+      facilities: row.text(5).split(separator: ",").map(String.init), specialty: row.optionalText(6),
+      actor: row.text(7), data: row.text(8), chain: row.blob(9))
+  }
+
+  private enum SQLs {
+    static let head = SQL("SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1")
+    static let append = SQL(
+      """
+      INSERT INTO event (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+      """)
+    static let after = SQL(
+      """
+      SELECT seq, id, type, time, subject, facilities, specialty, actor, data, chain FROM event
+      WHERE seq > $1 ORDER BY seq LIMIT $2
+      """)
+    static let one = SQL(
+      """
+      SELECT seq, id, type, time, subject, facilities, specialty, actor, data, chain FROM event WHERE seq = $1
+      """)
+  }
+}

@@ -1,0 +1,61 @@
+package import Coordinator
+package import Domain
+
+extension SQLTransaction {
+  package func meta(_ name: String) throws -> String? { try connection.first(SQLs.read, [.text(name)]) { $0.text(0) } }
+
+  package func setMeta(_ name: String, _ value: String) throws {
+    try connection.run(SQLs.write, [.text(name), .text(value)])
+  }
+
+  package func removeEnded(now: Instant) throws {
+    let now = SQLValue.instant(now)
+    try connection.run(SQLs.removeTickets, [now])
+    try connection.run(SQLs.removeAnswers, [now])
+    try connection.run(SQLs.removeClaims, [now])
+    try connection.run(SQLs.removeSessions, [now])
+  }
+
+  package func seal(_ anchor: Anchor) throws {
+    try connection.run(
+      SQLs.seal, [.int(anchor.seq), .blob(anchor.chain), .instant(anchor.sealedAt), .blob(anchor.hmac)])
+  }
+
+  package func anchors() throws -> [Anchor] {
+    try connection.rows(SQLs.anchors, []) {
+      Anchor(seq: $0.int(0), chain: $0.blob(1), sealedAt: $0.instant(2), hmac: $0.blob(3))
+    }
+  }
+
+  private enum SQLs {
+    static let read = SQL("SELECT value FROM meta WHERE name = $1")
+    static let write = SQL(
+      "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+    static let removeTickets = SQL("DELETE FROM ticket WHERE expires_at <= $1")
+    static let removeAnswers = SQL("DELETE FROM kept_answer WHERE until <= $1")
+    static let removeClaims = SQL("DELETE FROM claim WHERE expires_at <= $1")
+    static let removeSessions = SQL("DELETE FROM session WHERE kind = 'session' AND expires_at <= $1")
+    static let seal = SQL(
+      """
+      INSERT INTO anchor (seq, chain, sealed_at, hmac) VALUES ($1, $2, $3, $4)
+      ON CONFLICT (seq) DO UPDATE SET sealed_at = excluded.sealed_at, hmac = excluded.hmac
+      """)
+    static let anchors = SQL("SELECT seq, chain, sealed_at, hmac FROM anchor ORDER BY seq")
+  }
+}
+
+extension SQLTransaction {
+  /// Makes what every database has: its epoch and the deadlines that renew themselves.
+  package func begin(now: Instant) throws {
+    guard try meta("epoch") == nil else { return }
+    try renewEpoch()
+    try setMeta("created", now.text)
+    try setDeadline(.housekeeping, subject: "", at: now + .minutes(5))
+    try setDeadline(.seal, subject: "", at: now + .hours(1))
+  }
+
+  /// From now on every cursor that was given out is answered with `epoch-changed`.
+  package func renewEpoch() throws {
+    try setMeta("epoch", String(UInt64.random(in: 1...UInt64.max), radix: 16))
+  }
+}

@@ -1,0 +1,187 @@
+package import Coordinator
+package import Domain
+
+extension SQLTransaction {
+  package func trip(_ id: String) throws -> Trip? { try trips(SQLs.byId, [.text(id)]).first }
+
+  package func trips(_ filter: TripFilter, page: Page) throws -> [Trip] {
+    let (after, limit) = keyset(page)
+    return try trips(
+      SQLs.list,
+      [
+        .orNull(filter.consult), .orNull(filter.vehicle), filter.open.map { .bool(!$0) } ?? .null, after, limit,
+      ])
+  }
+
+  package func vehicles(ridingFor consult: String) throws -> [String] {
+    try connection.rows(SQLs.riding, [.text(consult)]) { $0.text(0) }
+  }
+
+  package func insert(_ trip: Trip) throws {
+    try connection.run(
+      SQLs.insert,
+      [
+        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .text(trip.priority.rawValue),
+        .orNull(trip.facility), .orNull(trip.destination.facility), .text(document(trip)),
+        .bool(trip.machine.isClosed), .text(trip.createdBy), .instant(trip.createdAt), .blob(trip.bodyHash),
+      ])
+  }
+
+  package func update(_ trip: inout Trip) throws {
+    let changed = try connection.run(
+      SQLs.update,
+      [
+        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .text(trip.priority.rawValue),
+        .orNull(trip.destination.facility), .text(document(trip)), .bool(trip.machine.isClosed),
+        .orNull(trip.position.map { Self.document($0) }),
+      ])
+    guard changed == 1 else { throw StaleVersion() }
+    trip.version += 1
+  }
+
+  package func insert(_ milestone: RecordedMilestone, trip: String) throws {
+    try connection.run(
+      SQLs.insertMilestone,
+      [
+        .text(trip), .text(milestone.milestone.rawValue), .instant(milestone.at), .instant(milestone.recordedAt),
+        .text(milestone.flags.joined(separator: ",")),
+      ])
+  }
+
+  package func insert(_ positions: [Position], trip: String) throws {
+    for position in positions {
+      try connection.run(SQLs.insertPosition, [.text(trip), .instant(position.at), .text(Self.document(position))])
+    }
+    try connection.run(SQLs.trimPositions, [.text(trip), .int(Int64(Limits.positionsKept))])
+  }
+
+  package func links(of trip: String) throws -> [TripLink] {
+    try connection.rows(SQLs.links, [.text(trip)], Self.link)
+  }
+
+  package func link(secretHash: [UInt8]) throws -> TripLink? {
+    try connection.first(SQLs.linkBySecret, [.blob(secretHash)], Self.link)
+  }
+
+  package func insert(_ link: TripLink) throws {
+    try connection.run(
+      SQLs.insertLink,
+      [
+        .text(link.id), .text(link.trip), .blob(link.secretHash), .text(link.createdBy), .instant(link.expiresAt),
+      ])
+  }
+
+  package func revokeLink(_ id: String, trip: String, at now: Instant) throws -> Bool {
+    try connection.run(SQLs.revokeLink, [.text(id), .text(trip), .instant(now)]) == 1
+  }
+
+  private func document(_ trip: Trip) -> String {
+    JSON.compact([
+      "origin": trip.origin.json, "destination": trip.destination.json, "patient": trip.patient?.json,
+    ]).text
+  }
+
+  private static func document(_ position: Position) -> String {
+    JSON.compact([
+      "at": .instant(position.at), "lat": .double(position.latitude), "lon": .double(position.longitude),
+      "speed": position.speed.map { .double($0) }, "heading": position.heading.map { .double($0) },
+      "accuracy": position.accuracy.map { .double($0) },
+    ]).text
+  }
+
+  private func trips(_ sql: SQL, _ values: [SQLValue]) throws -> [Trip] {
+    var trips = try connection.rows(sql, values, Self.trip)
+    for index in trips.indices {
+      trips[index].milestones = try connection.rows(SQLs.milestones, [.text(trips[index].id)], Self.milestone)
+    }
+    return trips
+  }
+
+  private static func trip(_ row: any SQLRow) throws -> Trip {
+    let id = row.text(0)
+    guard let priority = TripPriority(rawValue: row.text(4)) else { throw CorruptRow("trip \(id)", "priority") }
+    let document: JSON
+    let position: JSON?
+    do {
+      document = try JSON(parsing: row.text(6))
+      position = try row.optionalText(9).map { try JSON(parsing: $0) }
+    } catch {
+      throw CorruptRow("trip \(id)", "document: \(error)")
+    }
+    let createdAt = row.instant(8)
+    var ignored: [Rejection.Field] = []
+    return Trip(
+      id: id, version: row.int(1), consult: row.optionalText(2), vehicle: row.optionalText(3), priority: priority,
+      facility: row.optionalText(5), origin: Place(json: document["origin"] ?? .null),
+      destination: Place(json: document["destination"] ?? .null),
+      patient: document["patient"].map { Patient(json: $0, on: createdAt.day, problems: &ignored) },
+      createdBy: row.text(7), createdAt: createdAt, position: position.flatMap { Position(json: $0) },
+      bodyHash: row.blob(10))
+  }
+
+  private static func milestone(_ row: any SQLRow) throws -> RecordedMilestone {
+    guard let milestone = Milestone(rawValue: row.text(0)) else { throw CorruptRow("trip_milestone", "milestone") }
+    return RecordedMilestone(
+      milestone: milestone, at: row.instant(1), recordedAt: row.instant(2),
+      flags: row.text(3).split(separator: ",").map(String.init))
+  }
+
+  private static func link(_ row: any SQLRow) throws -> TripLink {
+    TripLink(
+      id: row.text(0), trip: row.text(1), secretHash: row.blob(2), createdBy: row.text(3), expiresAt: row.instant(4),
+      revokedAt: row.optionalInstant(5))
+  }
+
+  private enum SQLs {
+    static let byId = SQL(
+      """
+      SELECT id, version, consult, vehicle, priority, facility, document, created_by, created_at, position, body_hash
+      FROM trip WHERE id = $1
+      """)
+    static let list = SQL(
+      """
+      SELECT id, version, consult, vehicle, priority, facility, document, created_by, created_at, position, body_hash
+      FROM trip
+      WHERE (CAST($1 AS TEXT) IS NULL OR consult = $1) AND (CAST($2 AS TEXT) IS NULL OR vehicle = $2)
+        AND (CAST($3 AS BIGINT) IS NULL OR closed = $3) AND (CAST($4 AS TEXT) IS NULL OR id < $4)
+      ORDER BY id DESC LIMIT $5
+      """)
+    static let riding = SQL(
+      "SELECT DISTINCT vehicle FROM trip WHERE consult = $1 AND vehicle IS NOT NULL AND closed = 0")
+    static let insert = SQL(
+      """
+      INSERT INTO trip (id, version, consult, vehicle, priority, facility, destination_facility, document, closed,
+        created_by, created_at, body_hash)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      """)
+    static let update = SQL(
+      """
+      UPDATE trip SET version = version + 1, consult = $3, vehicle = $4, priority = $5, destination_facility = $6,
+        document = $7, closed = $8, position = $9
+      WHERE id = $1 AND version = $2
+      """)
+    static let milestones = SQL(
+      "SELECT milestone, at, recorded_at, flags FROM trip_milestone WHERE trip = $1 ORDER BY recorded_at, at, milestone"
+    )
+    static let insertMilestone = SQL(
+      "INSERT INTO trip_milestone (trip, milestone, at, recorded_at, flags) VALUES ($1, $2, $3, $4, $5)")
+    static let insertPosition = SQL(
+      "INSERT INTO trip_position (trip, at, document) VALUES ($1, $2, $3) ON CONFLICT (trip, at) DO NOTHING")
+    static let trimPositions = SQL(
+      """
+      DELETE FROM trip_position WHERE trip = $1
+        AND at <= (SELECT at FROM trip_position WHERE trip = $1 ORDER BY at DESC LIMIT 1 OFFSET $2)
+      """)
+    static let links = SQL(
+      """
+      SELECT id, trip, secret_hash, created_by, expires_at, revoked_at FROM trip_link
+      WHERE trip = $1 AND revoked_at IS NULL ORDER BY id
+      """)
+    static let linkBySecret = SQL(
+      "SELECT id, trip, secret_hash, created_by, expires_at, revoked_at FROM trip_link WHERE secret_hash = $1")
+    static let insertLink = SQL(
+      "INSERT INTO trip_link (id, trip, secret_hash, created_by, expires_at) VALUES ($1, $2, $3, $4, $5)")
+    static let revokeLink = SQL(
+      "UPDATE trip_link SET revoked_at = $3 WHERE id = $1 AND trip = $2 AND revoked_at IS NULL")
+  }
+}

@@ -1,0 +1,127 @@
+package import Coordinator
+import Domain
+import Foundation
+import GRDB
+package import Logging
+import Storage
+import Synchronization
+
+/// The embedded engine: a file, a writer, a few readers (docs/ARCHITECTURE.md "Storage").
+package final class SQLiteStore: Store {
+  private let writer: Writer
+  private let readers: Readers
+  private let checkpointer: Checkpointer
+  private let listeners: Listeners
+  private let lock: DataLock
+  private let isClosed = Atomic<Bool>(false)
+  package let path: String
+
+  /// Opens the database, making it and bringing its schema up to date where needed. Blocks: call it at start.
+  package init(path: String, logger: Logger) throws {
+    self.path = path
+    try FileManager.default.createDirectory(
+      at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+    lock = try DataLock(path: path, kind: .shared)
+    let first = try Self.open(path, readOnly: false, label: "writer")
+    let applied = try first.writeWithoutTransaction { database in try Self.migrate(database) }
+    for migration in applied {
+      logger.info("schema brought up to date", metadata: ["migration": "\(migration.number) \(migration.name)"])
+    }
+    listeners = Listeners()
+    checkpointer = Checkpointer(queue: try Self.open(path, readOnly: false, label: "checkpoint"), logger: logger)
+    writer = Writer(queue: first, checkpointer: checkpointer, logger: logger, committed: listeners.tell)
+    readers = Readers(
+      queues: try (0..<Limits.readConnections).map { try Self.open(path, readOnly: true, label: "reader-\($0)") })
+    checkpointer.start()
+    writer.start()
+    readers.start()
+  }
+
+  deinit { close() }
+
+  /// Lets what waits be written and ends the threads; safe to call twice.
+  package func close() {
+    guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    readers.stop()
+    writer.stop()
+    checkpointer.stop()
+  }
+
+  /// How many commit groups there were since the start.
+  package var commitGroups: Int { writer.commitGroups }
+
+  package func read<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T {
+    do {
+      return try await withCheckedThrowingContinuation { readers.add(TransactionJob(body, $0)) }
+    } catch let error as SQLiteFailure {
+      throw StoreFailure("\(error)")
+    }
+  }
+
+  package func write<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T {
+    for _ in 0..<Limits.rerunsOfLostRace {
+      do {
+        return try await withCheckedThrowingContinuation { writer.add(TransactionJob(body, $0)) }
+      } catch is StaleVersion {
+        continue
+      } catch let error as SQLiteFailure {
+        if error.isUniqueViolation { continue }
+        throw StoreFailure("\(error)")
+      }
+    }
+    throw StoreFailure("the transaction lost every race")
+  }
+
+  package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
+
+  static func open(_ path: String, readOnly: Bool, label: String) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.label = "hoichan.\(label)"
+    configuration.busyMode = .timeout(TimeInterval(Limits.busyTimeoutMilliseconds) / 1000)
+    configuration.foreignKeysEnabled = true
+    configuration.prepareDatabase { database in
+      if !readOnly {
+        try database.execute(sql: "PRAGMA journal_mode = WAL")
+        try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+      }
+      try database.execute(sql: "PRAGMA temp_store = MEMORY")
+      try database.execute(sql: "PRAGMA cache_size = -16000")
+      if readOnly { try database.execute(sql: "PRAGMA query_only = ON") }
+    }
+    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    // Set once more after opening and read back: a connection that is not FULL loses answered bookings.
+    try queue.writeWithoutTransaction { database in
+      try database.execute(sql: "PRAGMA synchronous = FULL")
+      let mode = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+      guard mode == 2 else { throw StoreFailure("synchronous is \(mode ?? -1), not FULL") }
+    }
+    return queue
+  }
+
+  private static func migrate(_ database: Database) throws -> [Migration] {
+    guard let handle = database.sqliteConnection else { throw StoreFailure("the database did not open") }
+    let connection = SQLiteConnection(handle: handle)
+    defer { connection.close() }
+    // Two that start at once take turns here.
+    try connection.script("BEGIN IMMEDIATE")
+    do {
+      let now = Instant.system
+      let applied = try Migrations.run(on: connection, now: now)
+      try SQLTransaction(connection).begin(now: now)
+      try connection.script("COMMIT")
+      return applied
+    } catch {
+      if !connection.isAutocommit { try connection.script("ROLLBACK") }
+      throw error
+    }
+  }
+}
+
+/// Who wants to hear of commits.
+private final class Listeners: Sendable {
+  private let bodies = Mutex<[@Sendable (CommitSource) -> Void]>([])
+
+  func add(_ body: @escaping @Sendable (CommitSource) -> Void) { bodies.withLock { $0.append(body) } }
+
+  func tell(_ source: CommitSource) { for body in bodies.withLock({ $0 }) { body(source) } }
+}

@@ -1,0 +1,116 @@
+import Coordinator
+import Domain
+import Foundation
+import GRDB
+import GRDBSQLite
+import Logging
+import Storage
+import Synchronization
+
+/// The one thread that writes. Waiting transactions are committed in groups: a savepoint each, one commit, one
+/// fdatasync. Nobody is answered before the commit is durable.
+final class Writer: Sendable {
+  private let queue: DatabaseQueue
+  private let jobs = JobQueue(limit: Limits.writeQueue)
+  private let checkpointer: Checkpointer
+  private let logger: Logger
+  private let committed: @Sendable (CommitSource) -> Void
+  private let ended = DispatchSemaphore(value: 0)
+  private let groups = Atomic<Int>(0)
+
+  /// How many groups were committed: each cost one fdatasync.
+  var commitGroups: Int { groups.load(ordering: .relaxed) }
+
+  init(
+    queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger,
+    committed: @escaping @Sendable (CommitSource) -> Void
+  ) {
+    self.queue = queue
+    self.checkpointer = checkpointer
+    self.logger = logger
+    self.committed = committed
+  }
+
+  func start() {
+    let thread = Thread { [self] in
+      // The whole life of the thread is one access, so that GRDB's queue is entered once and not per group.
+      queue.inDatabase { database in
+        guard let handle = database.sqliteConnection else { return }
+        let connection = SQLiteConnection(handle: handle)
+        defer { connection.close() }
+        work(connection, Wal(handle))
+      }
+      ended.signal()
+    }
+    thread.name = "hoichan-writer"
+    thread.stackSize = 4 << 20
+    thread.start()
+  }
+
+  func add(_ job: any Job) { jobs.add(job) }
+
+  /// Lets what waits be written, then ends the thread.
+  func stop() {
+    jobs.close()
+    ended.wait()
+  }
+
+  private func work(_ connection: SQLiteConnection, _ wal: Wal) {
+    let transaction = SQLTransaction(connection)
+    var version = try? dataVersion(connection)
+    while let group = jobs.take(Limits.groupCommit, within: 0.2) {
+      if !group.isEmpty {
+        commit(group, connection, transaction)
+        groups.add(1, ordering: .relaxed)
+        committed(.thisProcess)
+        wal.groupCommitted(checkpointer)
+      }
+      // Changes only when somebody beside this connection wrote: the command line, for one.
+      if let now = try? dataVersion(connection), now != version {
+        version = now
+        committed(.anotherProcess)
+      }
+    }
+  }
+
+  private func dataVersion(_ connection: SQLiteConnection) throws -> Int64? {
+    try connection.first(Self.version, []) { $0.int(0) }
+  }
+
+  /// Runs the group in one transaction; what fails alone fails alone.
+  private func commit(_ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction) {
+    do {
+      try connection.run(Self.begin, [])
+      for job in group {
+        try connection.run(Self.savepoint, [])
+        do {
+          try job.attempt(transaction)
+        } catch {
+          // Out of space or a lost disk make SQLite roll the whole batch back; the others did nothing wrong.
+          if connection.isAutocommit { throw error }
+          try connection.run(Self.rollbackTo, [])
+        }
+        try connection.run(Self.release, [])
+      }
+      try connection.run(Self.commit, [])
+    } catch {
+      if !connection.isAutocommit { _ = try? connection.run(Self.rollback, []) }
+      if group.count == 1 {
+        logger.error("a transaction was not kept", metadata: ["error": "\(error)"])
+        group[0].finish(StoreFailure("\(error)"))
+      } else {
+        for job in group { commit([job], connection, transaction) }
+      }
+      return
+    }
+    for job in group { job.finish(nil) }
+  }
+
+  private static let begin = SQL("BEGIN IMMEDIATE")
+  private static let savepoint = SQL("SAVEPOINT job")
+  private static let rollbackTo = SQL("ROLLBACK TO job")
+  private static let release = SQL("RELEASE job")
+  private static let commit = SQL("COMMIT")
+  private static let rollback = SQL("ROLLBACK")
+  private static let version = SQL("PRAGMA data_version")
+}
