@@ -3,6 +3,7 @@ import HummingbirdCore
 import HummingbirdTLS
 package import Logging
 import NIOSSL
+import Realtime
 package import ServiceLifecycle
 
 /// Puts the endpoints, the settings and the port together.
@@ -42,8 +43,16 @@ package struct HTTPServer: Sendable {
       logger: logger)
   }
 
+  /// How many connections are held at once, all in all and from one address.
+  private var connections: ConnectionLimits {
+    let settings = services.settings
+    return ConnectionLimits(total: settings.connections, perAddress: settings.connectionsPerAddress) { address in
+      settings.trustedProxies.contains { $0.contains(ClientAddress(address)) }
+    }
+  }
+
   private func builder(_ settings: ServerSettings) throws -> HTTPServerBuilder {
-    let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(60)))
+    let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
     guard let tls = settings.tls else { return plain }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: try NIOSSLCertificate.fromPEMFile(tls.certificate).map { .certificate($0) },

@@ -42,6 +42,9 @@ package struct ServerSettings: Sendable {
   package var signInNameRate: Rate? = Rate(perSecond: 1.0 / 5, burst: 100)
   /// Failed sign-ins from one address, whatever the name.
   package var signInAddressRate: Rate? = Rate(perSecond: 1, burst: 60)
+  /// Open connections; the process needs as many file descriptors.
+  package var connections: Int? = 60_000
+  package var connectionsPerAddress: Int? = 10_000
   /// Addresses and names that are remembered at a time.
   package var throttleEntries = 20_000
 

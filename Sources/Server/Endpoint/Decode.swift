@@ -112,7 +112,7 @@ extension QueryParameter {
       // A '+' that was not escaped arrives as a space; no time has a space there otherwise.
       return .string(text.utf8.count >= 25 ? text.replacing(" ", with: "+") : text)
     case .named(_, let inner): return value(of: text, inner)
-    case .any, .string, .format, .choice, .object, .map, .anyOf: return .string(text)
+    case .any, .string, .format, .pattern, .choice, .object, .map, .anyOf: return .string(text)
     }
   }
 }

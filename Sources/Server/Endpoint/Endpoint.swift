@@ -19,6 +19,8 @@ package struct Endpoint: Sendable {
     case optional
     /// A session or a token; and, where it needs no knowledge of the thing, the action.
     case signedIn(Action? = nil)
+    /// As `signedIn`; a request for a socket may show a ticket instead, which the handler redeems.
+    case socket
     /// The secret in the path is the permission.
     case capability
     /// The machine itself, or a token: for `/metrics`.
@@ -123,17 +125,21 @@ package struct Reply: Sendable {
   package var content: [(type: String, schema: Schema)]
   package var headers: [String: String] = [:]
 
-  package static func json(_ status: HTTPResponse.Status = .ok, _ schema: Schema, _ note: String) -> Reply {
+  package static func json(_ status: HTTPResponse.Status, _ schema: Schema, _ note: String) -> Reply {
     .init(status: status, note: note, content: [("application/json", schema)])
   }
+
+  package static func json(_ schema: Schema, _ note: String) -> Reply { .json(.ok, schema, note) }
 
   package static func text(_ type: String, _ note: String) -> Reply {
     .init(status: .ok, note: note, content: [(type, .string)])
   }
 
-  package static func empty(_ status: HTTPResponse.Status = .noContent, _ note: String) -> Reply {
+  package static func empty(_ status: HTTPResponse.Status, _ note: String) -> Reply {
     .init(status: status, note: note, content: [])
   }
+
+  package static func empty(_ note: String) -> Reply { .empty(.noContent, note) }
 
   package func or(_ type: String, _ schema: Schema) -> Reply {
     var answer = self

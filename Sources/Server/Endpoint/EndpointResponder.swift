@@ -69,7 +69,16 @@ package struct EndpointResponder: HTTPResponder {
       return (nil, nil)
     case .optional:
       guard let credential = Credential(request.headers) else { return (nil, nil) }
-      return (try await services.authenticate(credential.token), credential)
+      do { return (try await services.authenticate(credential.token), credential) } catch let rejection as Rejection
+        where rejection.code == .unauthenticated
+      { return (nil, nil) }
+    case .socket:
+      let isSocket = SocketUpgrade.isAsked(request.headers)
+      if isSocket, request.uri.query?.contains("ticket=") == true { return (nil, nil) }
+      let (caller, credential) = try await signIn(request)
+      // A browser sends the cookie with any site's socket: only our own pages may open one with it.
+      if isSocket, credential.source == .cookie { try requireSameOrigin(request) }
+      return (caller, credential)
     case .loopbackOrToken:
       if ClientAddress.isLocal(peer: peer, headers: request.headers) { return (nil, nil) }
       return try await signIn(request)
@@ -82,9 +91,8 @@ package struct EndpointResponder: HTTPResponder {
   }
 
   private func signIn(_ request: Request) async throws -> (Caller, Credential) {
-    guard let credential = Credential(request.headers), let caller = try await services.authenticate(credential.token)
-    else { throw Rejection.unauthenticated }
-    return (caller, credential)
+    guard let credential = Credential(request.headers) else { throw Rejection.unauthenticated }
+    return (try await services.authenticate(credential.token), credential)
   }
 
   private func requireSameOrigin(_ request: Request) throws(Rejection) {

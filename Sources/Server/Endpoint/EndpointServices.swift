@@ -4,8 +4,8 @@ package import HTTPTypes
 
 /// What every endpoint needs beside its own declaration.
 package struct EndpointServices: Sendable {
-  /// Who a token belongs to; nil when it is unknown, ended or revoked.
-  package typealias Authenticate = @Sendable (String) async throws -> Caller?
+  /// Who a token belongs to; throws `unauthenticated` when it is unknown, ended or revoked.
+  package typealias Authenticate = @Sendable (String) async throws -> Caller
   /// A refusal as a page: status, title, detail, language.
   package typealias ErrorPage = @Sendable (HTTPResponse.Status, String, String, Language) -> String
 

@@ -14,7 +14,7 @@ extension Endpoint {
     case .signedIn(let action):
       codes.append(.unauthenticated)
       if action != nil || isWrite { codes.append(.forbidden) }
-    case .loopbackOrToken: codes.append(.unauthenticated)
+    case .loopbackOrToken, .socket: codes.append(.unauthenticated)
     case .open: if isWrite { codes.append(.forbidden) }
     case .optional, .capability: break
     }
@@ -49,7 +49,7 @@ extension Endpoint {
 
   private var security: JSON {
     switch access {
-    case .signedIn: [["bearer": []], ["cookie": []]]
+    case .signedIn, .socket: [["bearer": []], ["cookie": []]]
     case .optional: [["bearer": []], ["cookie": []], [:]]
     // Whoever asks from the machine itself needs nothing.
     case .loopbackOrToken: [["bearer": []], [:]]

@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 import HTTPTypes
 import Hummingbird
@@ -18,6 +19,10 @@ struct Refusal {
     case let rejection as Rejection:
       problem = Problem(rejection, language: language)
       isSignInNeeded = rejection.code == .unauthenticated
+    case let failure as StoreFailure:
+      context.logger.error("store failure", metadata: ["error": "\(failure)"])
+      problem = Problem(Rejection(.unavailable, "The database can't answer now.", retryAfter: 2), language: language)
+      isSignInNeeded = false
     case is CancellationError:
       let rejection = Rejection(.unavailable, "The server is shutting down.", retryAfter: 5)
       problem = Problem(rejection, language: language)

@@ -33,6 +33,7 @@ private struct SchemaChecker {
     case .boolean: if value.bool == nil { fault("type", "true or false was expected.") }
     case .string(let length, let notBlank): checkString(value, length, notBlank)
     case .format(let format): checkFormat(value, format)
+    case .pattern(let pattern): checkPattern(value, pattern)
     case .choice(let values): checkChoice(value, values)
     case .integer(let range, let step): checkInteger(value, range, step)
     case .number(let range): checkNumber(value, range)
@@ -65,6 +66,11 @@ private struct SchemaChecker {
     case .uuid: fault("format", "A UUID was expected.")
     case .uri: fault("format", "An address was expected.")
     }
+  }
+
+  mutating func checkPattern(_ value: JSON, _ pattern: Schema.Pattern) {
+    guard let text = value.string else { return fault("type", "A text was expected.") }
+    if !pattern.fits(text) { fault("format", pattern.expected) }
   }
 
   mutating func checkChoice(_ value: JSON, _ values: [String]) {

@@ -15,6 +15,9 @@ extension Schema {
     case .format(let format):
       members["type"] = type("string")
       members["format"] = .string(format.rawValue)
+    case .pattern(let pattern):
+      members["type"] = type("string")
+      members["pattern"] = .string(pattern.expression)
     case .choice(let values):
       members["type"] = type("string")
       members["enum"] = .array(values.map { .string($0) } + (isNullable ? [.null] : []))
@@ -71,7 +74,7 @@ extension Schema {
       guard components[name] == nil else { return }
       components[name] = inner
       inner.collect(into: &components)
-    case .any, .boolean, .string, .format, .choice, .integer, .number: break
+    case .any, .boolean, .string, .format, .pattern, .choice, .integer, .number: break
     }
   }
 }

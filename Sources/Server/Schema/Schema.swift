@@ -10,6 +10,7 @@ package struct Schema: Sendable {
     case boolean
     case string(length: ClosedRange<Int>, notBlank: Bool)
     case format(Format)
+    case pattern(Pattern)
     case choice([String])
     case integer(ClosedRange<Int64>, multipleOf: Int64)
     case number(ClosedRange<Double>)
@@ -26,6 +27,13 @@ package struct Schema: Sendable {
   package enum Format: String, Sendable, CaseIterable {
     case dateTime = "date-time"
     case date, uuid, uri
+  }
+
+  /// A text of a form that a regular expression shows to others, and that a function of `Domain` decides for us.
+  package struct Pattern: Sendable {
+    package var expression: String
+    package var expected: String
+    package var fits: @Sendable (String) -> Bool
   }
 
   package struct Member: Sendable {
@@ -67,6 +75,11 @@ extension Schema {
   package static func string(_ length: ClosedRange<Int>) -> Schema { .init(.string(length: length, notBlank: false)) }
   /// A text for people to read: bounded, and not only spaces.
   package static func text(_ most: Int) -> Schema { .init(.string(length: 1...most, notBlank: true)) }
+  package static func pattern(
+    _ expression: String, _ expected: String, _ fits: @escaping @Sendable (String) -> Bool
+  ) -> Schema {
+    .init(.pattern(Pattern(expression: expression, expected: expected, fits: fits)))
+  }
   package static func choice(_ values: [String]) -> Schema { .init(.choice(values)) }
   package static func choice<Value: RawRepresentable & CaseIterable>(_: Value.Type) -> Schema
   where Value.RawValue == String {
