@@ -22,9 +22,10 @@ struct Deployment {
       store: store, secrets: secrets, publicURL: { publicURL }, logger: logger, publish: publish)
   }
 
-  static func address(_ settings: Settings) -> String {
+  /// - Parameter port: what was bound, where the setting is 0.
+  static func address(_ settings: Settings, port: Int? = nil) -> String {
     let host = settings.server.host.contains(":") ? "[\(settings.server.host)]" : settings.server.host
-    return "\(settings.server.tls == nil ? "http" : "https")://\(host):\(settings.server.port)"
+    return "\(settings.server.tls == nil ? "http" : "https")://\(host):\(port ?? settings.server.port)"
   }
 
   /// Who the command line is: whoever can write the database file may do everything anyway.
