@@ -26,7 +26,7 @@ package struct PageRoutes: Sendable {
   }
 
   /// Templates, words and files, beside the program.
-  static let resources = (Bundle.module.resourceURL ?? Bundle.main.bundleURL).appendingPathComponent("Resources")
+  static let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
 
   /// Whether maps can be shown; without, the pages say so in their place.
   package var hasMaps: Bool { assets.leaflet["leaflet.esm.min.js"] != nil }
