@@ -106,7 +106,8 @@ let package = Package(
       name: "RealtimeTests",
       dependencies: [
         "Domain", "Coordinator", "Realtime", nioCore, nioEmbedded, nioPosix, nioHTTP1,
-        nioWebSocket, nioHTTPTypes,
+        nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(

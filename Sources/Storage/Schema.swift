@@ -54,6 +54,10 @@ enum Schema {
     CREATE INDEX consult_practitioner ON consult (practitioner, id);
     CREATE INDEX consult_open ON consult (specialty, id) WHERE state = 'requested';
 
+    CREATE TABLE consult_reason (
+      consult TEXT NOT NULL REFERENCES consult (id), at BIGINT NOT NULL, transition TEXT NOT NULL, actor TEXT NOT NULL,
+      reason TEXT NOT NULL, PRIMARY KEY (consult, at, transition)) /* clustered */;
+
     CREATE TABLE appointment (
       id TEXT NOT NULL PRIMARY KEY, consult TEXT NOT NULL REFERENCES consult (id), practitioner TEXT NOT NULL,
       start_at BIGINT NOT NULL, end_at BIGINT NOT NULL, state TEXT NOT NULL, created_at BIGINT NOT NULL,

@@ -33,6 +33,9 @@ package protocol ConsultStore {
   /// Saves with `version` one above the one it was read with; throws `StaleVersion` when somebody was faster.
   func update(_ consult: inout Consult) throws
 
+  func insert(_ reason: ConsultReason, consult: String) throws
+  func reasons(of consult: String) throws -> [ConsultReason]
+
   func outcomes(of consult: String) throws -> [Outcome]
   func outcome(of consult: String, version: Int64) throws -> Outcome?
   func insert(_ outcome: Outcome) throws

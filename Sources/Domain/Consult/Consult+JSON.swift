@@ -59,7 +59,7 @@ extension Consult {
   /// The wire form for this caller: members that the caller may not see are left out.
   package func json(
     for caller: Caller, vehicles: [String] = [], stationName: String?, practitionerName: String?, outcomes: [Outcome],
-    now: Instant
+    reasons: [ConsultReason] = [], now: Instant
   ) -> JSON {
     let scope = scope(vehicles: vehicles)
     let clinical = caller.may(.readClinical(scope)) == .allowed
@@ -83,6 +83,7 @@ extension Consult {
       "endedAt": endedAt.map { .instant($0) },
       "outcome": outcomes.last.map { clinical ? $0.json : advice ? $0.adviceJSON : .null } ?? .null,
       "outcomes": .array(outcomes.map(\.summaryJSON)),
+      "reasons": clinical && !reasons.isEmpty ? .array(reasons.map(\.json)) : nil,
       "allowed": .strings(allowed.map(\.rawValue)),
     ])
   }

@@ -76,6 +76,9 @@ package struct Consult: Sendable, Equatable {
       station: station, specialty: specialty, practitioner: practitioner, serving: serving, vehicles: vehicles)
   }
 
+  /// Whether its appointment's cells are claimed: from booking on, until it is declined, cancelled or missed.
+  package var holdsClaims: Bool { appointment != nil && state != .cancelled && state != .noShow }
+
   package var subject: String { "consults/\(id)" }
   package var facilities: [String] { [station] + (serving.map { $0 == station ? [] : [$0] } ?? []) }
 
@@ -121,6 +124,25 @@ package struct ConsultRequest: Sendable, Equatable {
     self.pregnant = pregnant
     self.consent = consent
     news2 = vitals.flatMap { News2($0, birthDate: patient.birthDate, on: day, pregnant: pregnant ?? false) }
+  }
+}
+
+/// Why somebody declined or cancelled: kept with the record, and out of the events.
+package struct ConsultReason: Sendable, Equatable {
+  package var transition: ConsultTransition
+  package var at: Instant
+  package var actor: String
+  package var reason: String
+
+  package init(transition: ConsultTransition, at: Instant, actor: String, reason: String) {
+    self.transition = transition
+    self.at = at
+    self.actor = actor
+    self.reason = reason
+  }
+
+  package var json: JSON {
+    ["transition": .string(transition.rawValue), "at": .instant(at), "reason": .string(reason)]
   }
 }
 

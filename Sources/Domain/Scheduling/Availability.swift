@@ -71,8 +71,8 @@ package struct Availability: Sendable, Equatable {
     guard from < to else { return [] }
     var found: [Occurrence] = []
     for session in sessions {
-      // A session ends up to two days after the midnight of the day on which it begins.
-      var day = session.firstDay(onOrAfter: from.day + -2)
+      // A session ends at the latest when the next day does, so one that still runs began yesterday at the earliest.
+      var day = session.firstDay(onOrAfter: from.day + -1)
       while let current = day, current.start < to, current <= lastDay ?? current {
         let start = current.start + .minutes(session.startMinute)
         let end = current.start + .minutes(session.endMinute)

@@ -83,8 +83,8 @@ private struct Walk {
     endMinute = session.endMinute
     period = 7 * Int64(max(1, session.everyWeeks))
     self.lastDay = min(session.validTo?.number ?? .max, lastDay?.number ?? .max)
-    // A session ends up to two days after the midnight of the day on which it begins.
-    let from = Cell.start(bounds.lowerBound).day + -2
+    // A session ends at the latest when the next day does, so one that still runs began yesterday at the earliest.
+    let from = Cell.start(bounds.lowerBound).day + -1
     day = session.firstDay(onOrAfter: from)?.number ?? .max
     enter()
   }

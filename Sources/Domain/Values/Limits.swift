@@ -12,10 +12,18 @@ package enum Limits {
   package static let longText = 10_000
   package static let idempotencyKey = 200
 
+  // CSV imports.
+  package static let csvBytes = 64 * 1024 * 1024
+  package static let csvRows = 500_000
+  package static let csvColumns = 50
+  /// Problems that are listed before an import gives up reading.
+  package static let csvProblems = 1_000
+
   // Lists.
   package static let pageDefault = 50
   package static let pageMax = 500
   package static let slotsMax = 2_000
+  package static let alternatives = 5
   package static let searchDays = 100
   package static let positionsPerCall = 500
   package static let positionsKept = 20_000
@@ -38,10 +46,12 @@ package enum Limits {
   package static let readConnections = 4
   package static let walCheckpointPages: Int32 = 8_192
   package static let busyTimeoutMilliseconds = 5_000
+  package static let deadlinesPerPass = 200
 
   // The feed.
   package static let ringEvents = 8_192
   package static let replayPage = 500
+  package static let scannedPages = 20
   package static let cursorBytes = 100
   package static let filterTerms = 50
   package static let feedSockets = 20_000
@@ -56,4 +66,5 @@ package enum Limits {
   package static let password: ClosedRange<Int> = 10...200
   package static let sessionsPerPerson = 50
   package static let scryptQueue = 64
+  package static let cachedSessions = 10_000
 }

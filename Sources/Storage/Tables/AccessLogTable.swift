@@ -19,7 +19,8 @@ extension SQLTransaction {
 
   package func log(_ entries: [AccessEntry]) throws {
     for entry in try unlogged(entries) {
-      let head = try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+      let head =
+        try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
       var row = entry
       row.seq = head.seq + 1
       let bucket = Self.bucket(of: entry)

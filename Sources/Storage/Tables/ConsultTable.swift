@@ -41,6 +41,24 @@ extension SQLTransaction {
     consult.version += 1
   }
 
+  package func insert(_ reason: ConsultReason, consult: String) throws {
+    try connection.run(
+      SQLs.insertReason,
+      [
+        .text(consult), .instant(reason.at), .text(reason.transition.rawValue), .text(reason.actor),
+        .text(reason.reason),
+      ])
+  }
+
+  package func reasons(of consult: String) throws -> [ConsultReason] {
+    try connection.rows(SQLs.reasons, [.text(consult)]) { row in
+      guard let transition = ConsultTransition(rawValue: row.text(1)) else {
+        throw CorruptRow("consult_reason", "transition")
+      }
+      return ConsultReason(transition: transition, at: row.instant(0), actor: row.text(2), reason: row.text(3))
+    }
+  }
+
   package func outcomes(of consult: String) throws -> [Outcome] {
     try connection.rows(SQLs.outcomes, [.text(consult)], Self.outcome)
   }
@@ -137,6 +155,10 @@ extension SQLTransaction {
         start_at = $7, end_at = $8, overdue = $9, started_at = $10, ended_at = $11
       WHERE id = $1 AND version = $2
       """)
+    static let insertReason = SQL(
+      "INSERT INTO consult_reason (consult, at, transition, actor, reason) VALUES ($1, $2, $3, $4, $5)")
+    static let reasons = SQL(
+      "SELECT at, transition, actor, reason FROM consult_reason WHERE consult = $1 ORDER BY at")
     static let outcomes = SQL(
       """
       SELECT consult, version, document, concluded_at, concluded_by, sha256, signed_by, signed_at FROM outcome

@@ -8,7 +8,8 @@ extension SQLTransaction {
 
   package func append(_ draft: EventDraft, at now: Instant) throws {
     // Read inside the transaction: the command line may have written beside the server.
-    let head = try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+    let head =
+      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
     var event = EventRecord(
       seq: head.seq + 1, id: UUIDv7.make(at: now), type: draft.type.rawValue, time: now, subject: draft.subject,
       facilities: draft.facilities, specialty: draft.specialty?.rawValue, actor: draft.actor,
@@ -40,7 +41,8 @@ extension SQLTransaction {
 
   package func logBounds() throws -> LogBounds {
     let epoch = try meta("epoch").flatMap { UInt64($0, radix: 16) } ?? 0
-    let head = try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+    let head =
+      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
     // Nothing is pruned in this release, so the oldest position is the one before the first event.
     return LogBounds(
       epoch: epoch, oldest: Cursor(epoch: epoch, seq: 0, chain: Self.genesis),

@@ -1,0 +1,149 @@
+package import Domain
+
+extension Coordinator {
+  /// A station asks for advice. A repeated `id` with the same body gets the first answer.
+  package func requestConsult(_ call: Call, _ body: JSON) async throws -> Answer {
+    let directory = try await directory.get()
+    let caller = call.caller
+    guard let station = body["stationId"]?.string ?? onlyStation(of: caller) else {
+      throw Rejection.invalid("/stationId", "required", "You speak for several stations: say which.")
+    }
+    guard let facility = directory.facilities[station], facility.isValid(on: now().day) else {
+      throw Rejection.invalid("/stationId", "unknown", "There is no such facility.")
+    }
+    try caller.require(.requestConsult(station: station))
+    let hash = Secrets.sha256(body.bytes)
+    return try await write(call) { tx, now in
+      let id = body["id"]?.string ?? UUIDv7.make(at: now)
+      if let known = try tx.consult(id) {
+        guard known.bodyHash == hash, known.createdBy == caller.personId else {
+          throw Rejection(.idTaken, "This id belongs to another consult.")
+        }
+        let first = known.asRequested
+        return .created(first.json(for: caller, directory, now: now), version: first.version)
+      }
+      let request = try ConsultRequest(json: body, on: now.day)
+      let minutes = directory.urgencyMinutes[request.urgency] ?? 60
+      let consult = Consult(
+        id: id, station: station, requestedAt: now, dueAt: now + .minutes(minutes), createdBy: caller.personId,
+        request: request, bodyHash: hash)
+      try tx.insert(consult)
+      try tx.setDeadline(.consultOverdue, subject: id, at: consult.dueAt)
+      try tx.append(consult.event(.consultRequested, by: caller), at: now)
+      return .created(consult.json(for: caller, directory, now: now), version: consult.version)
+    }
+  }
+
+  private func onlyStation(of caller: Caller) -> String? {
+    let stations = caller.grants.filter { $0.role == .station }.flatMap(\.facilities)
+    return stations.count == 1 ? stations.first : nil
+  }
+
+  /// One consult. Reading a patient's record is written to the access log before the answer.
+  package func consult(_ call: Call, id: String) async throws -> Answer {
+    let directory = try await directory.get()
+    let now = now()
+    let (consult, vehicles, outcomes, reasons) = try await store.read { tx in
+      guard let consult = try tx.consult(id) else { throw Rejection.notFound }
+      return (
+        consult, try tx.vehicles(ridingFor: id), try tx.outcomes(of: id), try tx.reasons(of: id)
+      )
+    }
+    try call.caller.require(.seeConsult(consult.scope(vehicles: vehicles)))
+    try await logReads([consult], by: call.caller, vehicles: vehicles, at: now)
+    let json = consult.json(
+      for: call.caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: reasons, now: now)
+    return .ok(json, version: consult.version)
+  }
+
+  package func consults(_ call: Call, _ filter: ConsultFilter, page: Page) async throws -> Answer {
+    let directory = try await directory.get()
+    let now = now()
+    let caller = call.caller
+    var filter = filter
+    filter.reach = ConsultReach(
+      facilities: [Role.station, .dispatcher, .monitor, .admin, .auditor].reduce(into: []) {
+        $0.formUnion(caller.scopes[$1] ?? [])
+      }, practitioner: caller.has(.specialist) ? caller.practitionerId : nil,
+      specialty: caller.has(.specialist) ? caller.specialty : nil)
+    let reachable = filter
+    let found = try await store.read { tx in
+      try tx.consults(reachable, page: Page(after: page.after, limit: page.limit + 1)).filter {
+        caller.may(.seeConsult($0.scope())) == .allowed
+      }
+    }
+    let items = Array(found.prefix(page.limit))
+    try await logReads(items, by: caller, vehicles: [], at: now)
+    return .list(
+      items.map { $0.json(for: caller, directory, now: now) }, next: found.count > page.limit ? items.last?.id : nil)
+  }
+
+  /// The canonical document of a version: exactly the bytes that were hashed and signed.
+  package func outcomeDocument(_ call: Call, consult id: String, version: Int64) async throws -> (
+    bytes: [UInt8], sha256: String?
+  ) {
+    let (consult, outcome) = try await store.read { tx in
+      (try tx.consult(id), try tx.outcome(of: id, version: version))
+    }
+    guard let consult else { throw Rejection.notFound }
+    try call.caller.require(.seeConsult(consult.scope()))
+    try call.caller.require(.readClinical(consult.scope()))
+    guard let outcome else { throw Rejection.notFound }
+    try await logReads([consult], by: call.caller, vehicles: [], at: now())
+    return (outcome.document, outcome.signature?.sha256)
+  }
+
+  /// Writes who read which patients' records; only what is new within five minutes costs a write.
+  private func logReads(_ consults: [Consult], by caller: Caller, vehicles: [String], at now: Instant) async throws {
+    let entries = consults.filter { consult in
+      let scope = consult.scope(vehicles: vehicles)
+      return caller.may(.readPatient(scope)) == .allowed || caller.may(.readClinical(scope)) == .allowed
+    }.map { AccessEntry(caller, "read", $0.subject, facility: $0.station, at: now) }
+    try await log(entries)
+  }
+
+  func log(_ entries: [AccessEntry]) async throws {
+    guard !entries.isEmpty else { return }
+    let new = try await store.read { try $0.unlogged(entries) }
+    guard !new.isEmpty else { return }
+    try await store.write { try $0.log(new) }
+  }
+}
+
+extension AccessEntry {
+  init(_ caller: Caller, _ action: String, _ subject: String, facility: String?, at now: Instant) {
+    self.init(
+      at: now, person: caller.personId, personName: caller.name, action: action, subject: subject, facility: facility)
+  }
+}
+
+extension Consult {
+  /// The consult's wire form with the names from the directory.
+  func json(
+    for caller: Caller, _ directory: Directory, vehicles: [String] = [], outcomes: [Outcome] = [],
+    reasons: [ConsultReason] = [], now: Instant
+  ) -> JSON {
+    json(
+      for: caller, vehicles: vehicles, stationName: directory.facilityName(station),
+      practitionerName: directory.practitionerName(practitioner), outcomes: outcomes, reasons: reasons, now: now)
+  }
+
+  /// An event about this consult as it stands now.
+  func event(_ type: EventType, by caller: Caller?, _ more: (inout EventData) -> Void = { _ in }) -> EventDraft {
+    var data = EventData()
+    data.consultId = id
+    data.state = state.rawValue
+    data.urgency = urgency
+    data.specialty = specialty
+    data.mode = mode
+    data.stationId = station
+    data.practitionerId = practitioner
+    data.start = appointment?.start
+    data.end = appointment?.end
+    if type == .consultRequested || type == .consultEscalated { data.dueAt = dueAt }
+    more(&data)
+    return EventDraft(
+      type: type, subject: subject, facilities: facilities, specialty: specialty, actor: caller?.personId ?? "system",
+      data: data)
+  }
+}

@@ -1,0 +1,90 @@
+package import Domain
+
+/// What a cursor leads to.
+package enum CursorVerdict: Sendable, Equatable {
+  case serve(after: Int64)
+  case gap(CursorGap)
+}
+
+/// The log, as the feed reads it.
+extension Coordinator {
+  package func logBounds() async throws -> LogBounds { try await store.read { try $0.logBounds() } }
+
+  package func events(after seq: Int64, limit: Int) async throws -> [EventRecord] {
+    try await store.read { try $0.events(after: seq, limit: limit) }
+  }
+
+  /// Whether a cursor can be served, and the log's bounds at that moment. No cursor is the head: from now on.
+  package func resolve(_ text: String?) async throws -> (verdict: CursorVerdict, bounds: LogBounds) {
+    guard let text else {
+      let bounds = try await logBounds()
+      return (.serve(after: bounds.head.seq), bounds)
+    }
+    return try await store.read { tx in
+      let bounds = try tx.logBounds()
+      // `oldest` as a word: from the first event that is kept.
+      if text == "oldest" { return (.serve(after: bounds.oldest.seq), bounds) }
+      guard let cursor = Cursor(text) else {
+        throw Rejection.invalid("after", "format", "This is not a cursor.")
+      }
+      guard cursor.epoch == bounds.epoch else { return (.gap(.epochChanged), bounds) }
+      guard cursor.seq <= bounds.head.seq else { return (.gap(.ahead), bounds) }
+      guard cursor.seq >= bounds.oldest.seq else { return (.gap(.tooOld), bounds) }
+      if cursor.seq == bounds.oldest.seq {
+        return (cursor == bounds.oldest ? .serve(after: cursor.seq) : .gap(.epochChanged), bounds)
+      }
+      let chain = try tx.event(seq: cursor.seq).map { Cursor(epoch: bounds.epoch, seq: $0.seq, chain: $0.chain) }
+      return (chain == cursor ? .serve(after: cursor.seq) : .gap(.epochChanged), bounds)
+    }
+  }
+
+  /// A page of what the caller may see, oldest first (CONTRACT "Paging").
+  package func eventPage(_ call: Call, after: String?, filter: EventFilter, limit: Int) async throws -> Answer {
+    try call.caller.require(.readEvents)
+    let visibility = Visibility(call.caller)
+    let (verdict, bounds) = try await resolve(after ?? "oldest")
+    guard case .serve(let from) = verdict else {
+      guard case .gap(let reason) = verdict else { throw Rejection.notFound }
+      throw Rejection(
+        .cursorGap, "This cursor cannot be served: \(reason.rawValue).",
+        extra: .init([
+          ("reason", .string(reason.rawValue)), ("oldest", .string(bounds.oldest.text)),
+          ("head", .string(bounds.head.text)),
+        ]))
+    }
+    var items: [EventRecord] = []
+    var position = from
+    var chain = from == bounds.oldest.seq ? nil : try await store.read { try $0.event(seq: from)?.chain }
+    var reachedHead = false
+    // Bounded work a call: a filter that matches nothing still comes forward page by page.
+    for _ in 0..<Limits.scannedPages where items.count < limit && !reachedHead {
+      let page = try await events(after: position, limit: Limits.replayPage)
+      reachedHead = page.count < Limits.replayPage
+      for event in page {
+        guard items.count < limit else {
+          reachedHead = false
+          break
+        }
+        position = event.seq
+        chain = event.chain
+        if visibility.sees(event),
+          filter.matches(
+            type: event.type, facilities: event.facilities, specialty: event.specialty, subject: event.subject)
+        {
+          items.append(event)
+        }
+      }
+    }
+    let cursor = chain.map { Cursor(epoch: bounds.epoch, seq: position, chain: $0) } ?? bounds.oldest
+    let atHead = reachedHead || position >= bounds.head.seq
+    let members = items.map { event in
+      let at = Cursor(epoch: bounds.epoch, seq: event.seq, chain: event.chain)
+      return "{\"cursor\":\"\(at.text)\",\"event\":\(event.cloudEvent)}"
+    }
+    let head = try await logBounds().head
+    let text =
+      "{\"items\":[\(members.joined(separator: ","))],\"next\":\(atHead ? "null" : "\"\(cursor.text)\""),"
+      + "\"cursor\":\"\(cursor.text)\",\"oldest\":\"\(bounds.oldest.text)\",\"head\":\"\(head.text)\"}"
+    return Answer(.ok, body: Array(text.utf8))
+  }
+}

@@ -1,0 +1,111 @@
+package import Domain
+
+extension Coordinator {
+  /// Makes one move of a consult: `accept`, `decline`, `arrive`, `start`, `interrupt`, `resume`, `cancel`, `noShow`.
+  /// `conclude`, `sign` and `amend` write an outcome and have their own functions.
+  package func move(_ call: Call, consult id: String, _ transition: ConsultTransition, _ body: JSON) async throws
+    -> Answer
+  {
+    let directory = try await directory.get()
+    let caller = call.caller
+    let answer = try await write(call) { tx, now in
+      var consult = try Self.load(tx, id, call, transition)
+      let before = consult
+      let vehicles = try tx.vehicles(ridingFor: id)
+      var machine = consult.machine
+      let move: ConsultMove
+      switch transition {
+      case .accept:
+        move = try machine.accept(now: now)
+        consult.practitioner = caller.practitionerId
+        consult.serving = directory.practitioners[caller.practitionerId ?? ""]?.facility
+      case .decline:
+        move = try machine.decline(now: now)
+        consult.practitioner = nil
+        consult.serving = nil
+      case .arrive: move = try machine.arrive(now: now)
+      case .start:
+        move = try machine.start(now: now)
+        consult.startedAt = consult.startedAt ?? now
+      case .interrupt: move = try machine.interrupt(now: now)
+      case .resume: move = try machine.resume(now: now)
+      case .cancel:
+        move = try machine.cancel(now: now)
+        consult.endedAt = now
+      case .noShow:
+        move = try machine.noShow(now: now)
+        consult.endedAt = now
+      case .appointment, .conclude, .sign, .amend: throw Rejection.notFound
+      }
+      consult.state = move.to
+      consult.appointment = machine.appointment
+      if move.freesClaims { try Self.freeClaims(tx, before, as: move.to, now: now) }
+      try tx.update(&consult)
+      if let reason = body["reason"]?.string {
+        let reason = ConsultReason(transition: transition, at: now, actor: caller.personId, reason: reason)
+        try tx.insert(reason, consult: id)
+      }
+      try tx.append(Self.event(move, consult, before: before, body, by: caller), at: now)
+      if transition == .decline { try Self.waitAgain(tx, &consult, now: now) }
+      if move.freesClaims, before.holdsClaims, let practitioner = before.practitioner {
+        try tx.append(Self.scheduleChanged(practitioner, directory, by: caller), at: now)
+      }
+      let outcomes = try tx.outcomes(of: id)
+      return .ok(
+        consult.json(
+          for: caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: try tx.reasons(of: id), now: now),
+        version: consult.version)
+    }
+    if transition == .decline || transition == .cancel || transition == .noShow { busy.invalidateAll() }
+    return answer
+  }
+
+  /// The consult, if the caller may make this move and has read its present version.
+  static func load(
+    _ tx: any StoreTransaction, _ id: String, _ call: Call, _ transition: ConsultTransition
+  ) throws -> Consult {
+    guard let consult = try tx.consult(id) else { throw Rejection.notFound }
+    try call.caller.require(.move(transition, consult.scope(vehicles: try tx.vehicles(ridingFor: id))))
+    try call.check(version: consult.version)
+    return consult
+  }
+
+  private static func freeClaims(
+    _ tx: any StoreTransaction, _ consult: Consult, as state: ConsultState, now: Instant
+  ) throws {
+    guard let appointment = consult.appointment else { return }
+    try tx.free(holder: consult.id, keeping: nil)
+    try tx.endAppointment(appointment.id, state: state == .requested ? "declined" : state.rawValue, at: now)
+  }
+
+  /// Events of a consult that leaves a practitioner still name them and their facility: they must hear of it.
+  private static func event(
+    _ move: ConsultMove, _ consult: Consult, before: Consult, _ body: JSON, by caller: Caller
+  ) -> EventDraft {
+    var named = consult
+    named.practitioner = consult.practitioner ?? before.practitioner
+    named.serving = consult.serving ?? before.serving
+    return named.event(move.event, by: caller) { data in
+      data.start = before.appointment?.start ?? consult.appointment?.start
+      data.end = before.appointment?.end ?? consult.appointment?.end
+      data.side = body["side"]?.string
+    }
+  }
+
+  /// A declined consult waits again, and the patient has waited already: its deadline stays what it was.
+  private static func waitAgain(_ tx: any StoreTransaction, _ consult: inout Consult, now: Instant) throws {
+    if consult.dueAt <= now {
+      try escalate(tx, &consult, now: now)
+    } else {
+      try tx.setDeadline(.consultOverdue, subject: consult.id, at: consult.dueAt)
+    }
+  }
+
+  /// Nobody answered in time: the request is marked and everybody who could answer hears of it.
+  static func escalate(_ tx: any StoreTransaction, _ consult: inout Consult, now: Instant) throws {
+    guard consult.state == .requested else { return }
+    consult.overdue = true
+    try tx.update(&consult)
+    try tx.append(consult.event(.consultEscalated, by: nil), at: now)
+  }
+}

@@ -1,0 +1,76 @@
+package import Domain
+package import Logging
+import ServiceLifecycle
+
+/// Fires deadlines. They are rows, so a restart loses none; each is fired in the transaction that removes it, so
+/// none fires twice.
+package struct DeadlineService: Service {
+  private let coordinator: Coordinator
+  private let logger: Logger
+
+  package init(coordinator: Coordinator, logger: Logger) {
+    self.coordinator = coordinator
+    self.logger = logger
+  }
+
+  package func run() async throws {
+    await cancelWhenGracefulShutdown {
+      while !Task.isCancelled {
+        do {
+          let more = try await coordinator.fireDue() == Limits.deadlinesPerPass
+          if more { continue }
+        } catch {
+          logger.error("deadlines could not be fired; trying again", metadata: ["error": "\(error)"])
+        }
+        try? await Task.sleep(for: .milliseconds(500))
+      }
+    }
+  }
+}
+
+extension Coordinator {
+  /// One pass: fires what is due now; returns how many.
+  package func fireDue() async throws -> Int {
+    let now = now()
+    let due = try await store.read { try $0.dueDeadlines(now: now, limit: Limits.deadlinesPerPass) }
+    for deadline in due { try await fire(deadline, now: now) }
+    return due.count
+  }
+
+  private func fire(_ deadline: Deadline, now: Instant) async throws {
+    let secrets = secrets
+    try await store.write { tx in
+      switch deadline.kind {
+      case .consultOverdue:
+        try tx.clearDeadline(deadline.kind, subject: deadline.subject)
+        guard var consult = try tx.consult(deadline.subject), !consult.overdue else { return }
+        try Self.escalate(tx, &consult, now: now)
+      case .tripStale:
+        try tx.clearDeadline(deadline.kind, subject: deadline.subject)
+        guard let trip = try tx.trip(deadline.subject), trip.machine.isUnderWay else { return }
+        // A position may have come between reading the deadline and this transaction.
+        if let position = trip.position, now - position.at < Position.staleAfter {
+          return try tx.setDeadline(.tripStale, subject: trip.id, at: position.at + Position.staleAfter)
+        }
+        try tx.append(trip.event(.tripStale, by: nil) { $0.at = trip.position?.at }, at: now)
+      case .housekeeping:
+        try tx.removeEnded(now: now)
+        try tx.setDeadline(deadline.kind, subject: deadline.subject, at: now + .minutes(5))
+      case .seal:
+        try tx.sealHead(secrets, at: now)
+        try tx.setDeadline(deadline.kind, subject: deadline.subject, at: now + .hours(1))
+      }
+    }
+  }
+}
+
+extension EventStore where Self: MetaStore {
+  /// Seals the chain's head with the deployment's key.
+  package func sealHead(_ secrets: Secrets, at now: Instant) throws {
+    let head = try logBounds().head
+    guard let event = try event(seq: head.seq) else { return }
+    try seal(
+      Anchor(
+        seq: event.seq, chain: event.chain, sealedAt: now, hmac: secrets.anchor(seq: event.seq, chain: event.chain)))
+  }
+}

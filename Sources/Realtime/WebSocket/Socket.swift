@@ -1,0 +1,95 @@
+package import NIOCore
+
+/// What lives at one socket: a feed's reader, a seat in a call. Made on the socket's event loop when the 101 has gone
+/// out, called on that loop only, and let go after `closed`; so it needs no lock and need not be Sendable.
+package protocol SocketDelegate: AnyObject {
+  /// The socket is open; frames may be sent from here on.
+  func opened(_ socket: Socket)
+  /// One whole message.
+  func received(_ message: SocketMessage, on socket: Socket)
+  /// `socket.isWritable` changed: the moment for a reader with a position to pull more.
+  func writabilityChanged(_ socket: Socket)
+  /// The server is stopping: the last moment to send, before the close frame 1001.
+  func goingAway(_ socket: Socket)
+  /// Told exactly once after `opened`: no message will be delivered and no frame sent any more.
+  func closed(_ socket: Socket, _ closure: SocketClosure)
+}
+
+extension SocketDelegate {
+  package func writabilityChanged(_ socket: Socket) {}
+  package func goingAway(_ socket: Socket) {}
+}
+
+/// The handle of one open WebSocket, usable from any thread. On the socket's own loop every call acts at once, without
+/// a hop; from elsewhere it is handed to the loop, in order. After the socket closed all of them do nothing.
+package final class Socket: Sendable {
+  package let eventLoop: any EventLoop
+  package let remoteAddress: SocketAddress?
+  /// The subprotocol agreed on, if any.
+  package let subprotocol: String?
+
+  private let channel: any Channel
+  private let handler: NIOLoopBound<WebSocketHandler>
+
+  init(_ handler: WebSocketHandler, channel: any Channel, subprotocol: String?) {
+    self.eventLoop = channel.eventLoop
+    self.remoteAddress = channel.remoteAddress
+    self.subprotocol = subprotocol
+    self.channel = channel
+    self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+  }
+
+  /// Whether the peer keeps up: false while more than the channel's high water mark waits to be sent.
+  package var isWritable: Bool { channel.isWritable }
+
+  /// Sends one encoded frame (or several in one buffer) and flushes: at once, or with the batch being read.
+  package func send(_ frame: ByteBuffer) {
+    onLoop { $0.send(frame) }
+  }
+
+  package func send(text: String) {
+    send(FrameEncoder.text(text))
+  }
+
+  /// Queues one encoded frame without flushing; on the socket's loop only. The buffer may be shared by all subscribers:
+  /// it is written as it is. Call `flush` once behind a batch.
+  package func write(_ frame: ByteBuffer) {
+    handler.value.write(frame)
+  }
+
+  /// Flushes what `write` queued; on the socket's loop only.
+  package func flush() {
+    handler.value.flush()
+  }
+
+  /// Starts the close handshake (RFC 6455, section 7.1.2). Frames sent before it still go out; the delegate is told on
+  /// the loop's next turn.
+  package func close(_ code: CloseCode, reason: String = "") {
+    onLoop { $0.close(code, reason: reason) }
+  }
+
+  /// Stops reading from the peer, who is held back by TCP. Frames already read wait.
+  package func pauseReads() {
+    onLoop { $0.pauseReads() }
+  }
+
+  package func resumeReads() {
+    onLoop { $0.resumeReads() }
+  }
+
+  private func onLoop(_ action: @escaping @Sendable (WebSocketHandler) -> Void) {
+    if eventLoop.inEventLoop {
+      action(handler.value)
+    } else {
+      eventLoop.execute { [handler] in action(handler.value) }
+    }
+  }
+}
+
+extension Socket: Hashable {
+  package static func == (left: Socket, right: Socket) -> Bool { left === right }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(ObjectIdentifier(self))
+  }
+}

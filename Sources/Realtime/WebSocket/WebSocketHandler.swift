@@ -1,0 +1,350 @@
+import NIOCore
+
+/// One WebSocket at the front of its channel: decodes the peer's frames for the delegate, answers pings, keeps the link
+/// alive and runs the close handshake (RFC 6455, sections 5.5 and 7). What Hummingbird's HTTP loop left at the
+/// channel's end sees neither reads nor writes through it, only the channel's end.
+final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private enum Phase {
+    case open
+    /// Our close frame went first; the peer's is awaited, its messages are dropped.
+    case closeSent
+    /// The peer failed the protocol: close frame and FIN are out, its bytes are dropped till it goes.
+    case failed
+    /// Both close frames are exchanged, or the connection broke.
+    case ended
+  }
+
+  /// How long a stopping server waits for the peer's close frame.
+  static let goingAwayTimeout = TimeAmount.seconds(2)
+  /// How long a failed peer may take to read our close frame.
+  static let failedTimeout = TimeAmount.seconds(2)
+
+  private let limits: SocketLimits
+  private let subprotocol: String?
+  private let makeDelegate: (Socket) -> any SocketDelegate
+  private var context: ChannelHandlerContext?
+  private var socket: Socket?
+  private var delegate: (any SocketDelegate)?
+
+  private var phase = Phase.open
+  private var decoder: FrameDecoder
+  private var input = ByteBuffer()
+  private var isDecoding = false
+  private var isPaused = false
+  private var heldRead = false
+  private var isReading = false
+  private var needsFlush = false
+  private var heldPong: ByteBuffer?
+  private var liveness: Liveness
+  private var keepAlive: Scheduled<Void>?
+  private var deadline: Scheduled<Void>?
+  /// How we closed, until the delegate has heard it.
+  private var ownClosure: SocketClosure?
+
+  init(
+    limits: SocketLimits, subprotocol: String?, now: NIODeadline, makeDelegate: @escaping (Socket) -> any SocketDelegate
+  ) {
+    self.limits = limits
+    self.subprotocol = subprotocol
+    self.makeDelegate = makeDelegate
+    self.decoder = FrameDecoder(limits: limits)
+    self.liveness = Liveness(quiet: limits.quiet, timeout: limits.pongTimeout, now: now)
+  }
+
+  // MARK: Life in the pipeline
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    let socket = Socket(self, channel: context.channel, subprotocol: subprotocol)
+    let delegate = makeDelegate(socket)
+    self.socket = socket
+    self.delegate = delegate
+    checkLiveness()
+    delegate.opened(socket)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    connectionLost()
+    self.context = nil
+    socket = nil
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    connectionLost()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // A broken connection or TLS session: nothing can be said to the peer any more, and nobody behind needs to hear it.
+    connectionLost()
+    context.close(promise: nil)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch event {
+    case is ChannelShouldQuiesceEvent:
+      goAway()
+    case ChannelEvent.inputClosed:
+      // The peer will send no close frame. A WebSocket has no half-open state (section 7.1.1).
+      connectionLost()
+      context.close(promise: nil)
+    default:
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  /// Nothing behind a WebSocket has anything to write: a late HTTP part is refused.
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    promise?.fail(ChannelError.operationUnsupported)
+  }
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    switch mode {
+    case .input:
+      // What a cancelled HTTP loop asks for: the server is being stopped without grace.
+      goAway()
+      promise?.succeed()
+    case .output, .all:
+      context.close(mode: mode, promise: promise)
+    }
+  }
+
+  // MARK: Reading
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard phase == .open || phase == .closeSent else { return }
+    isReading = true
+    liveness.heard(at: context.eventLoop.now)
+    var bytes = unwrapInboundIn(data)
+    if input.readableBytes == 0 {
+      input = bytes
+    } else {
+      input.writeBuffer(&bytes)
+    }
+    decode()
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    if needsFlush { flush() }
+    context.fireChannelReadComplete()
+  }
+
+  /// The bytes that had come behind the handshake are in: what they were answered goes out.
+  func leftoversEnded() {
+    isReading = false
+    flush()
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if isPaused {
+      heldRead = true
+    } else {
+      context.read()
+    }
+  }
+
+  func pauseReads() {
+    if phase == .open { isPaused = true }
+  }
+
+  func resumeReads() {
+    guard isPaused else { return }
+    isPaused = false
+    // The peer could not be heard meanwhile.
+    if let context { liveness.heard(at: context.eventLoop.now) }
+    decode()
+    guard !isPaused, heldRead else { return }
+    heldRead = false
+    context?.read()
+  }
+
+  private func decode() {
+    guard !isDecoding else { return }
+    isDecoding = true
+    defer { isDecoding = false }
+    do throws(ProtocolFailure) {
+      while !isPaused, phase == .open || phase == .closeSent, let event = try decoder.next(&input) {
+        handle(event)
+      }
+      if input.readableBytes == 0 { input = ByteBuffer() }
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func handle(_ event: FrameEvent) {
+    switch event {
+    case .message(let message):
+      if phase == .open, let socket { delegate?.received(message, on: socket) }
+    case .ping(let payload):
+      if phase == .open { answer(payload) }
+    case .pong:
+      break
+    case .close(let code, let reason):
+      peerClosed(code, reason)
+    }
+  }
+
+  /// While the peer does not read, only its latest ping is remembered (section 5.5.3 allows it): pings can't pile up.
+  private func answer(_ payload: ByteBuffer) {
+    if context?.channel.isWritable == true {
+      send(FrameEncoder.frame(.pong, payload))
+    } else {
+      heldPong = payload
+    }
+  }
+
+  // MARK: Writing
+
+  func send(_ frame: ByteBuffer) {
+    write(frame)
+    if isReading {
+      needsFlush = true
+    } else {
+      flush()
+    }
+  }
+
+  func write(_ frame: ByteBuffer) {
+    guard phase == .open, let context else { return }
+    if !context.channel.isWritable, pendingBytes(context) + frame.readableBytes > limits.pending {
+      close(.tooSlow, reason: "does not read")
+      return
+    }
+    context.write(wrapOutboundOut(frame), promise: nil)
+  }
+
+  func flush() {
+    needsFlush = false
+    context?.flush()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if phase == .open, let socket {
+      if context.channel.isWritable, let payload = heldPong {
+        heldPong = nil
+        send(FrameEncoder.frame(.pong, payload))
+      }
+      delegate?.writabilityChanged(socket)
+    }
+    context.fireChannelWritabilityChanged()
+  }
+
+  private func pendingBytes(_ context: ChannelHandlerContext) -> Int {
+    // Every channel we run on knows; one that does not is not bounded here but by its own buffer.
+    (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+  }
+
+  // MARK: Keeping the link
+
+  private func checkLiveness() {
+    guard phase == .open, let context else { return }
+    let now = context.eventLoop.now
+    if isPaused { liveness.heard(at: now) }
+    switch liveness.check(at: now) {
+    case .wait(let until):
+      keepAlive(at: until)
+    case .ping(let next):
+      send(FrameEncoder.frame(.ping, ByteBuffer()))
+      keepAlive(at: next)
+    case .dead:
+      end(SocketClosure(origin: .network, code: .abnormal, reason: "no sign of life"))
+      context.close(promise: nil)
+    }
+  }
+
+  private func keepAlive(at time: NIODeadline) {
+    keepAlive = context?.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in
+      self?.checkLiveness()
+    }
+  }
+
+  // MARK: Closing (section 7)
+
+  /// Our close: frame now, the delegate on the next turn (it may be the caller), the channel when the peer has answered
+  /// or its time is over.
+  func close(_ code: CloseCode, reason: String) {
+    close(code, reason: reason, timeout: limits.closeTimeout)
+  }
+
+  private func close(_ code: CloseCode, reason: String, timeout: TimeAmount) {
+    guard phase == .open, let context else { return }
+    context.writeAndFlush(wrapOutboundOut(FrameEncoder.close(code, reason: reason)), promise: nil)
+    phase = .closeSent
+    closeChannel(after: timeout)
+    let closure = SocketClosure(origin: .server, code: code, reason: reason)
+    ownClosure = closure
+    context.eventLoop.assumeIsolated().execute { self.tellDelegate(closure) }
+    resumeReads()
+  }
+
+  private func goAway() {
+    guard phase == .open, let socket else { return }
+    delegate?.goingAway(socket)
+    close(.goingAway, reason: "server is stopping", timeout: Self.goingAwayTimeout)
+  }
+
+  private func peerClosed(_ code: CloseCode, _ reason: String) {
+    guard let context else { return }
+    let answers = phase == .open
+    end(SocketClosure(origin: .peer, code: code, reason: reason))
+    guard answers else {
+      context.close(promise: nil)
+      return
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(FrameEncoder.close(code)), promise: written)
+    closeChannel(after: limits.closeTimeout)
+  }
+
+  /// Section 7.1.7. FIN follows the close frame at once, and what the peer still sends is read and dropped: to close
+  /// with bytes unread would reset the connection, and the peer might never see why.
+  private func fail(_ failure: ProtocolFailure) {
+    guard let context else { return }
+    let wasOpen = phase == .open
+    end(SocketClosure(origin: .server, code: failure.code, reason: failure.reason), phase: .failed)
+    guard wasOpen else {
+      context.close(promise: nil)
+      return
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .output, promise: nil) }
+    context.writeAndFlush(
+      wrapOutboundOut(FrameEncoder.close(failure.code, reason: failure.reason)), promise: written)
+    closeChannel(after: Self.failedTimeout)
+  }
+
+  private func connectionLost() {
+    deadline?.cancel()
+    guard phase != .ended else { return }
+    end(SocketClosure(origin: .network, code: .abnormal, reason: "connection lost"))
+  }
+
+  private func end(_ closure: SocketClosure, phase: Phase = .ended) {
+    self.phase = phase
+    input = ByteBuffer()
+    tellDelegate(closure)
+  }
+
+  private func tellDelegate(_ closure: SocketClosure) {
+    keepAlive?.cancel()
+    keepAlive = nil
+    guard let delegate, let socket else { return }
+    self.delegate = nil
+    delegate.closed(socket, ownClosure ?? closure)
+  }
+
+  private func closeChannel(after timeout: TimeAmount) {
+    guard let context else { return }
+    deadline?.cancel()
+    deadline = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+      context.close(promise: nil)
+    }
+  }
+}
