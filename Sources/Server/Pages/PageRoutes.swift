@@ -1,6 +1,7 @@
-package import Domain
+import Domain
 import Foundation
-package import HTTPTypes
+import HTTPTypes
+import HummingbirdCore
 
 /// The pages and their files, as endpoints beside those of the API.
 package struct PageRoutes: Sendable {
@@ -11,9 +12,8 @@ package struct PageRoutes: Sendable {
 
   /// - Throws: when a template, a word or a file is missing: then the server does not start.
   package init(settings: ServerSettings) throws {
-    guard let resources = Bundle.module.resourceURL?.appendingPathComponent("Resources") else {
-      throw PageTemplates.Fault(description: "the server's resources are not beside its program")
-    }
+    self.settings = settings
+    let resources = Self.resources
     texts = try Texts(json: Array(try Data(contentsOf: resources.appendingPathComponent("texts.json"))))
     templates = try PageTemplates(
       folder: resources.appendingPathComponent("templates"), needed: Page.allCases.map(\.template) + ["problem"],
@@ -23,8 +23,10 @@ package struct PageRoutes: Sendable {
     if let lost = Page.allCases.first(where: { assets.files[$0.module] == nil }) {
       throw PageTemplates.Fault(description: "the script '\(lost.module)' is missing")
     }
-    self.settings = settings
   }
+
+  /// Templates, words and files, beside the program.
+  static let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
 
   /// Whether maps can be shown; without, the pages say so in their place.
   package var hasMaps: Bool { assets.leaflet["leaflet.esm.min.js"] != nil }

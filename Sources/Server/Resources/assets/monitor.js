@@ -21,7 +21,7 @@ let consults = [];
 const cursors = [];
 
 // Where this window's list began: a reload shows the same list again, from the same cursor.
-const begin = { get: () => sessionStorage.getItem('hoichan.monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan.monitor', cursor) };
+const begin = { get: () => sessionStorage.getItem('hoichan:monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan:monitor', cursor) };
 
 function start(after) {
   feed?.close();
@@ -127,7 +127,7 @@ function drawCounters() {
 }
 
 byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start('oldest'); });
-byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan.monitor'); start(undefined); });
+byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); start(undefined); });
 
 start(begin.get());
 startClocks(() => { drawCounters(); board.draw(map); });
