@@ -60,7 +60,8 @@ install_quietly() {
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy" && placed=1
   fi
   # shellcheck disable=SC2086 # a list of package names
-  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $1; } || status=$?
+  { as_root apt-get -q -o DPkg::Lock::Timeout=300 update \
+    && as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends $1; } || status=$?
   [ -z "$placed" ] || as_root rm -f "$policy"
   return "$status"
 }
