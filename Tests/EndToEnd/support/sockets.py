@@ -1,5 +1,6 @@
 """WebSocket readers: a thread records every frame, a test waits for those it needs."""
 import json
+import socket
 import threading
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -78,16 +79,11 @@ class Socket:
 
     def drop(self):
         """The link dies: the TCP connection goes without a closing handshake."""
-        self.connection.socket.close() if self.close_code is not None else self._shut()
-        self._thread.join(PATIENCE)
-
-    def _shut(self):
-        import socket
-
         try:
             self.connection.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # It was gone already, which is what was wanted.
+        self._thread.join(PATIENCE)
 
     def close(self):
         self.connection.close()

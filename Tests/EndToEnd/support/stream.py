@@ -1,5 +1,6 @@
 """Server-Sent Events, parsed as the HTML standard says, recorded by a thread."""
 import json
+import socket
 import threading
 
 import httpx
@@ -72,8 +73,6 @@ class EventStream:
         stream = self.response.extensions.get("network_stream")
         sock = stream.get_extra_info("socket") if stream else None
         if sock is not None and not self.ended:
-            import socket
-
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
