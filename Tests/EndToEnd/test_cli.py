@@ -3,6 +3,7 @@ import json
 import sqlite3
 
 import pytest
+from conftest import sign_in_all
 from support.api import Api, good, problem, sign_in
 from support.care import all_items, consult_in, request_consult
 from support.log import read_log
@@ -218,8 +219,6 @@ def test_verify_against_a_kept_head_finds_a_cut_end(stopped, tmp_path):
 
 
 def test_verify_finds_a_claim_without_its_appointment(new_server):
-    from conftest import sign_in_all
-
     server = new_server()
     people = sign_in_all(server)
     consult_in(people, "scheduled")

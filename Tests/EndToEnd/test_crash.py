@@ -23,7 +23,6 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.people, self.slots, self.done = people, slots, done
         self.acknowledged = {}  # consult id → the last acknowledged state
-        self.unsure = set()  # consult ids whose last write got no answer
         self.wrong = []
 
     def run(self):
@@ -50,13 +49,11 @@ class Writer(threading.Thread):
                 self.write(api, consult, f"/consults/{consult}/cancel", {"reason": "Thử"}, 200, "cancelled")
 
     def write(self, api, consult, path, body, status, state):
-        self.unsure.add(consult)
         answer = api.post(path, body)
         if answer.status_code == 503:
             raise httpx.ReadError("going down")
         assert answer.status_code == status, answer.text
         self.acknowledged[consult] = state
-        self.unsure.discard(consult)
 
 
 class Reader(threading.Thread):
@@ -96,7 +93,7 @@ def test_twenty_kills(new_server):
     before = people.monitor.fetch("/events", after="oldest", limit=1)["head"]
     pool = find_slots(people.station, days=60, limit=2000)
     done = threading.Event()
-    # Slots that do not overlap, a share for each, so that no booking is refused for a good reason.
+    # A share of the slots for each, so that no booking is refused for a good reason.
     writers = [Writer(people, pool[n::WRITERS], done) for n in range(WRITERS)]
     reader = Reader(people, before)
     for thread in [*writers, reader]:
@@ -107,7 +104,7 @@ def test_twenty_kills(new_server):
         server.kill()
         server.start()
         assert not any(writer.wrong for writer in writers), [writer.wrong for writer in writers]
-        assert_kept(people, [writer for writer in writers], sure, kill)
+        assert_kept(people, sure, kill)
     done.set()
     for writer in writers:
         writer.join(120)
@@ -124,7 +121,8 @@ def test_twenty_kills(new_server):
         time.sleep(0.5)
     assert not reader.wrong, reader.wrong
     assert_exactly_once_in_order(reader.seen, log)
-    assert_nothing_half(people, log, before)
+    assert_nothing_half(people, log)
+    assert_kept(people, [writer.acknowledged for writer in writers], KILLS, samples=2000)
     server.command("verify")
     server.stop()
     server.command("verify")
@@ -138,12 +136,12 @@ def follow_on(people, reader) -> Reader:
     return next_reader
 
 
-def assert_kept(people, writers, sure, kill):
+def assert_kept(people, sure, kill, samples=12):
     """Each consult acknowledged before the kill is there, at least as far as it was."""
     api = Api(people.station.server, people.station.token)
     order = ["requested", "scheduled", "cancelled"]
-    for writer, acknowledged in zip(writers, sure):
-        for consult in random.sample(sorted(acknowledged), min(12, len(acknowledged))):
+    for acknowledged in sure:
+        for consult in random.sample(sorted(acknowledged), min(samples, len(acknowledged))):
             answer = api.get(f"/consults/{consult}")
             assert answer.status_code == 200, f"kill {kill}: the acknowledged consult {consult} is gone: {answer.text}"
             state = answer.json()["state"]
@@ -151,7 +149,7 @@ def assert_kept(people, writers, sure, kill):
     api.close()
 
 
-def assert_nothing_half(people, log, before):
+def assert_nothing_half(people, log):
     """Rows and events tell the same story: each consult has exactly the events that its state says."""
     told = {}
     for event in log:
@@ -161,7 +159,7 @@ def assert_nothing_half(people, log, before):
     for subject, story in told.items():
         if subject.startswith("consults/"):
             consult = consults[subject]
-            assert (consult["appointment"] is not None) == (consult["state"] == "scheduled"), consult
+            assert consult["state"] == "cancelled" or (consult["appointment"] is not None) == (consult["state"] == "scheduled"), consult
             assert story == stories.get(consult["state"], story), consult
             assert consult["state"] != "cancelled" or story[-1] == "cancelled"
     for subject, consult in consults.items():

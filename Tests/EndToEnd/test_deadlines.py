@@ -6,7 +6,7 @@ import datetime
 import pytest
 from conftest import sign_in_all
 from support.api import Api, any_problem, moment, now, problem
-from support.care import BODIES, book, consult_in, find_slots, move, new_trip, pass_milestone, positions, request_consult
+from support.care import BODIES, book, consult_body, consult_in, find_slots, move, new_trip, pass_milestone, positions, request_consult
 from support.log import events_of
 from support.sockets import Feed
 from support.waiting import eventually
@@ -95,13 +95,14 @@ def test_sessions_tickets_and_keys_expire(province):
     server, people = province
     old = people.monitor
     ticket = old.ticket()
-    key = {"headers": {"Idempotency-Key": "yesterday"}}
-    body = {"specialty": "cardiology", "urgency": "routine", "mode": "live", "patient": {"temporary": True}, "situation": "x", "request": "y"}
-    people.station.send("/consults", body, **key)
+    body, key = consult_body(), {"Idempotency-Key": "one-a-day"}
+    first = people.station.send("/consults", body, headers=key)["id"]
     people = later(server, minutes(2))
     with server.plain() as client:
-        answer = client.get(f"/api/v1/events?ticket={ticket}")
-        problem(answer, "unauthenticated")
+        problem(client.get(f"/api/v1/events?ticket={ticket}"), "unauthenticated")
+    assert people.station.send("/consults", body, headers=key)["id"] == first
+    people = later(server, minutes(25 * 60))
+    assert people.station.send("/consults", body, headers=key, status=201)["id"] != first
     later(server, moment(old.session["expiresAt"]) + minutes(1) - now())
     problem(Api(server, old.token).get("/session"), "unauthenticated")
 

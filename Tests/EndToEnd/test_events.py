@@ -8,7 +8,7 @@ from support.api import Api, any_problem, good, moment, now, problem, sign_in
 from support.care import BODIES, consult_in, move, request_consult
 from support.log import assert_exactly_once_in_order, events_of, read_log
 from support.server import PASSWORD, copy_province
-from support.sockets import Feed, refusal
+from support.sockets import Call, Feed, refusal
 from support.stream import EventStream
 from support.waiting import eventually
 
@@ -238,8 +238,6 @@ def test_a_ticket_opens_one_socket_once(people):
 
 
 def test_a_ticket_is_for_its_purpose(people):
-    from support.sockets import Call
-
     consult = consult_in(people, "inProgress")
     call = people.station.ticket("call", consultId=consult)
     assert refusal(lambda: Feed(people.station, ticket=call))[0] in (401, 403)

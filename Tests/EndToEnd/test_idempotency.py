@@ -1,6 +1,7 @@
 """`Idempotency-Key`: the same write sent again is answered again and done once."""
 import uuid
 
+from conftest import sign_in_all
 from support.api import Api, any_problem, good, problem
 from support.care import appointment_of, book, consult_body, find_slots, move, new_trip, request_consult
 from test_race import at_once
@@ -94,8 +95,6 @@ def test_keys_of_odd_shapes(people):
 
 
 def test_a_key_outlives_a_restart(new_server):
-    from conftest import sign_in_all
-
     server = new_server()
     people = sign_in_all(server)
     key, body = keyed(), consult_body()

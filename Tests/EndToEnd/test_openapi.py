@@ -1,5 +1,6 @@
 """The served OpenAPI document: valid, complete, and true of the running server."""
 import json
+import re
 import subprocess
 import sys
 
@@ -57,8 +58,6 @@ def test_it_is_valid(document):
 
 
 def test_it_names_every_call(document):
-    import re
-
     served = {re.sub(r"\{\w+\}", "{}", path): set(item) & {"get", "post", "put", "patch", "delete"} for path, item in document["paths"].items()}
     for path, methods in CALLS.items():
         assert methods <= served.get(path, set()), path

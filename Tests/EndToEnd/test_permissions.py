@@ -1,7 +1,7 @@
 """Who may what: CONTRACT.md's "Who may", from outside, role by role. 404 for what one may not see, 403 for what one may not do."""
 import pytest
 from support.accounts import new_person, other_specialist, other_station
-from support.api import good, problem
+from support.api import Api, good, problem
 from support.care import (
     BODIES, appointment_of, book, conclusion, consult_body, consult_in, find_slots, move, new_trip, positions, request_consult, trip_body,
 )  # fmt: skip
@@ -245,8 +245,6 @@ def test_a_disabled_account_is_out_at_once(people):
 
 
 def test_a_machine_token_has_its_grants_and_no_more(people):
-    from support.api import Api
-
     made = people.admin.send("/tokens", {"name": "Bảng tỉnh", "grants": people.monitor.session["grants"]}, status=201)
     machine = Api(people.admin.server, made["token"])
     good(machine.get("/events", limit=1), 200)

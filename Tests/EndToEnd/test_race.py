@@ -3,7 +3,7 @@ import concurrent.futures
 import threading
 
 from support.api import Api, problem, uuid7
-from support.care import appointment_of, consult_body, consult_in, find_slots, move, request_consult
+from support.care import appointment_of, conclusion, consult_body, consult_in, find_slots, move, request_consult
 
 RACERS = 200
 
@@ -67,8 +67,6 @@ def test_one_id_many_times_is_one_consult(people):
 
 def test_concurrent_conclusions_are_one(people):
     consult = consult_in(people, "inProgress")
-    from support.care import conclusion
-
     answers = at_once(
         [lambda n=n: Api(people.specialist.server, people.specialist.token).post(f"/consults/{consult}/conclude", conclusion(summary=f"Bản {n}")) for n in range(20)]
     )

@@ -4,16 +4,23 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
+import httpx
 from conftest import ACCOUNTS
 from support.api import Api, good, problem, sign_in
 from support.care import request_consult
 from support.ports import free_port
-from support.server import PASSWORD, Server
+from support.server import PASSWORD
 from support.sockets import Feed
 from support.stream import EventStream
 from support.waiting import eventually
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_demo_says_where_and_as_whom(server):
@@ -32,7 +39,7 @@ def test_the_demo_listens_on_loopback_only(server):
 
 
 def test_health(nobody):
-    assert good(nobody.get("/livez"), 200) is not None or True
+    assert nobody.get("/livez").status_code == 200
     assert nobody.get("/readyz").status_code == 200
 
 
@@ -45,12 +52,6 @@ def test_metrics_pass_promtool(server, nobody, people):
     assert re.search(r"^\w+(\{.*\})? \d", answer.text, re.M)
     # No id, name or path of a patient's record in a label.
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-7", answer.text)
-
-
-def test_metrics_behind_a_proxy_need_a_token(server):
-    """A forwarded request is not from loopback, whatever address it comes over."""
-    with server.plain(headers={"X-Forwarded-For": "203.0.113.9"}) as client:
-        assert client.get("/metrics").status_code in (200, 401, 403)
 
 
 def test_a_graceful_end(new_server):
@@ -75,8 +76,6 @@ def test_a_graceful_end(new_server):
 def test_an_answer_under_way_is_finished(new_server):
     server = new_server()
     station = sign_in(server, "tram", PASSWORD)
-    import threading
-
     answers, failures = [], []
 
     def write():
@@ -84,8 +83,8 @@ def test_an_answer_under_way_is_finished(new_server):
         try:
             while True:
                 answers.append(request_consult(api)["id"])
-        except Exception as error:
-            failures.append(error)
+        except (httpx.TransportError, AssertionError) as error:
+            failures.append(error)  # The end, by a closed connection or a 503.
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for writer in writers:
@@ -138,7 +137,7 @@ def test_serve_runs_the_demos_database_on_loopback(new_server):
     sign_in(server, "tram", PASSWORD).fetch("/session")
 
 
-def test_settings_by_file_environment_and_flag(binary, seeded, new_server, tmp_path):
+def test_a_setting_that_is_none_is_told(new_server):
     server = new_server(start=False, mode="serve")
     server.env["HOICHAN_LOG_LEVEL"] = "nonsense"
     server.start(wait=False)
@@ -160,23 +159,18 @@ def test_two_servers_on_one_database(new_server):
     first = new_server()
     second = new_server(start=False, data=first.data, mode="serve")
     second.start(wait=False)
-    eventually(lambda: not second.child.running() or second.plain().get("/readyz").status_code == 200 if _open(second.port) else not second.child.running(), "its answer")
+    eventually(lambda: not second.child.running() or listens(second.port), "its answer")
     request_consult(sign_in(first, "tram", PASSWORD))
     if second.child.running():
         second.stop()
     first.command("verify")
 
 
-def _open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_sigint_ends_too(new_server):
     assert new_server().child.stop(signal.SIGINT) == 0
 
 
-def test_fresh_starts_over(binary, new_server):
+def test_fresh_starts_over(new_server):
     server = new_server()
     consult = request_consult(sign_in(server, "tram", PASSWORD))["id"]
     server.stop()
@@ -185,8 +179,8 @@ def test_fresh_starts_over(binary, new_server):
     problem(sign_in(server, "tram", PASSWORD).get(f"/consults/{consult}"), "not-found")
 
 
-def test_another_province(binary, new_server, tmp_path):
-    server: Server = new_server(data=tmp_path / "hanoi", options=["--province", "01"])
+def test_another_province(new_server, tmp_path):
+    server = new_server(data=tmp_path / "hanoi", options=["--province", "01"])
     station = sign_in(server, "tram", PASSWORD)
     names = [item["name"] for item in station.fetch("/facilities", q="hoan kiem", limit=100)["items"]]
     assert any("Hoàn Kiếm" in name for name in names)
