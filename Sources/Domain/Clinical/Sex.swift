@@ -1,0 +1,2 @@
+/// A patient's sex as recorded.
+package enum Sex: String, Sendable, CaseIterable { case male, female, other, unknown }

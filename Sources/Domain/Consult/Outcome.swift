@@ -1,0 +1,139 @@
+/// What a specialist concluded: one version of it. The canonical document is made once, when it is written; those
+/// bytes are what is hashed and signed, and they are kept as they are.
+package struct Outcome: Sendable, Equatable {
+  package struct Issue: Sendable, Equatable {
+    package var question: String
+    package var conclusion: String
+    package init(question: String, conclusion: String) {
+      self.question = question
+      self.conclusion = conclusion
+    }
+    var json: JSON { ["question": .string(question), "conclusion": .string(conclusion)] }
+  }
+
+  package struct Signature: Sendable, Equatable {
+    package var sha256: String
+    package var signedBy: String
+    package var signedAt: Instant
+    package init(sha256: String, signedBy: String, signedAt: Instant) {
+      self.sha256 = sha256
+      self.signedBy = signedBy
+      self.signedAt = signedAt
+    }
+  }
+
+  package var consult: String
+  package var version: Int64
+  /// The canonical document: UTF-8 JSON.
+  package var document: [UInt8]
+  package var concludedAt: Instant
+  /// The practitioner.
+  package var concludedBy: String
+  package var signature: Signature?
+
+  package init(
+    consult: String, version: Int64, document: [UInt8], concludedAt: Instant, concludedBy: String,
+    signature: Signature? = nil
+  ) {
+    self.consult = consult
+    self.version = version
+    self.document = document
+    self.concludedAt = concludedAt
+    self.concludedBy = concludedBy
+    self.signature = signature
+  }
+
+  private var content: JSON { (try? JSON(parsing: document)) ?? .null }
+
+  package var disposition: Disposition? { content["disposition"]?.string.flatMap(Disposition.init(rawValue:)) }
+
+  package var json: JSON {
+    let content = content
+    return .compact([
+      "version": .int(version), "summary": content["summary"], "diagnoses": content["diagnoses"],
+      "disposition": content["disposition"], "recommendation": content["recommendation"],
+      "issues": content["issues"] ?? [], "followUpAt": content["followUpAt"], "reason": content["reason"],
+      "concludedAt": .instant(concludedAt), "concludedBy": .string(concludedBy), "signature": signatureJSON,
+    ])
+  }
+
+  /// What an ambulance crew may read.
+  var adviceJSON: JSON {
+    let content = content
+    return .compact([
+      "version": .int(version), "disposition": content["disposition"], "recommendation": content["recommendation"],
+    ])
+  }
+
+  var summaryJSON: JSON {
+    [
+      "version": .int(version), "sha256": .orNull(signature?.sha256), "signedBy": .orNull(signature?.signedBy),
+      "signedAt": .orNull(signature?.signedAt),
+    ]
+  }
+
+  package var signatureJSON: JSON {
+    guard let signature else { return .null }
+    return [
+      "sha256": .string(signature.sha256), "signedBy": .string(signature.signedBy),
+      "signedAt": .instant(signature.signedAt),
+    ]
+  }
+}
+
+/// What the specialist writes to conclude; an amendment also gives its reason.
+package struct Conclusion: Sendable, Equatable {
+  package var summary: String
+  package var diagnoses: [Diagnosis]
+  package var disposition: Disposition
+  package var recommendation: String
+  package var issues: [Outcome.Issue]
+  package var followUpAt: Instant?
+  package var reason: String?
+
+  /// Reads a body that already fits the schema and checks the rules between members: exactly one main diagnosis.
+  package init(json: JSON) throws(Rejection) {
+    guard let summary = json["summary"]?.string, let recommendation = json["recommendation"]?.string,
+      let disposition = json["disposition"]?.string.flatMap(Disposition.init(rawValue:))
+    else { throw .invalid("", "required", "summary, disposition and recommendation are needed.") }
+    self.summary = summary
+    self.recommendation = recommendation
+    self.disposition = disposition
+    var problems: [Rejection.Field] = []
+    diagnoses = []
+    for (index, item) in (json["diagnoses"]?.array ?? []).enumerated() {
+      guard let code = item["code"]?.string.flatMap(ICD10.init) else {
+        problems.append(.init("/diagnoses/\(index)/code", "format", "This is not an ICD-10 code, such as I21.0."))
+        continue
+      }
+      diagnoses.append(Diagnosis(code: code.text, main: item["main"]?.bool ?? false))
+    }
+    issues = (json["issues"]?.array ?? []).map {
+      Outcome.Issue(question: $0["question"]?.string ?? "", conclusion: $0["conclusion"]?.string ?? "")
+    }
+    followUpAt = json["followUpAt"]?.string.flatMap(Instant.init)
+    reason = json["reason"]?.string
+    if problems.isEmpty, diagnoses.count(where: \.main) != 1 {
+      problems.append(.init("/diagnoses", "main", "Exactly one diagnosis is the main one."))
+    }
+    if Set(diagnoses.map(\.code)).count != diagnoses.count {
+      problems.append(.init("/diagnoses", "unique", "A code is there twice."))
+    }
+    guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
+  }
+
+  /// The canonical document of a version: fixed members in a fixed order, so that it always has the same bytes.
+  package func document(of consult: Consult, version: Int64, by practitioner: String, at now: Instant) -> [UInt8] {
+    JSON.compact([
+      "consultId": .string(consult.id), "version": .int(version), "stationId": .string(consult.station),
+      "practitionerId": .string(practitioner), "specialty": .string(consult.specialty.rawValue),
+      "mode": .string(consult.mode.rawValue), "patient": consult.request.patient.json,
+      "requestedAt": .instant(consult.requestedAt), "startedAt": consult.startedAt.map { .instant($0) },
+      "situation": .string(consult.request.situation), "request": .string(consult.request.request),
+      "summary": .string(summary), "diagnoses": .array(diagnoses.map(\.json)),
+      "disposition": .string(disposition.rawValue), "recommendation": .string(recommendation),
+      "issues": .array(issues.map(\.json)), "followUpAt": followUpAt.map { .instant($0) },
+      "reason": reason.map { .string($0) }, "concludedAt": .instant(now),
+    ]).bytes
+  }
+}

@@ -1,0 +1,113 @@
+/// An event as a use case states it, before the log gives it a number.
+package struct EventDraft: Sendable, Equatable {
+  package var type: EventType
+  /// What it is about: `consults/ID`, `trips/ID`, `practitioners/ID`.
+  package var subject: String
+  /// Up to four: requesting, serving, origin's, destination. The first is the CloudEvents `source`.
+  package var facilities: [String]
+  package var specialty: Specialty?
+  /// The person or machine who did it; stays in the log, never goes out.
+  package var actor: String
+  package var data: EventData
+
+  package init(
+    type: EventType, subject: String, facilities: [String], specialty: Specialty?, actor: String, data: EventData
+  ) {
+    self.type = type
+    self.subject = subject
+    var distinct: [String] = []
+    for facility in facilities where !distinct.contains(facility) { distinct.append(facility) }
+    self.facilities = Array(distinct.prefix(4))
+    self.specialty = specialty
+    self.actor = actor
+    self.data = data
+  }
+}
+
+/// A numbered event of the log.
+package struct EventRecord: Sendable, Equatable {
+  package var seq: Int64
+  package var id: String
+  package var type: String
+  package var time: Instant
+  package var subject: String
+  package var facilities: [String]
+  package var specialty: String?
+  package var actor: String
+  /// JSON text.
+  package var data: String
+  /// SHA-256 over the previous chain and this event's canonical bytes.
+  package var chain: [UInt8]
+
+  package init(
+    seq: Int64, id: String, type: String, time: Instant, subject: String, facilities: [String], specialty: String?,
+    actor: String, data: String, chain: [UInt8]
+  ) {
+    self.seq = seq
+    self.id = id
+    self.type = type
+    self.time = time
+    self.subject = subject
+    self.facilities = facilities
+    self.specialty = specialty
+    self.actor = actor
+    self.data = data
+    self.chain = chain
+  }
+
+  /// What the chain covers: every column, so that none can be changed unseen.
+  package var canonicalBytes: [UInt8] {
+    JSON.array([
+      .int(seq), .string(id), .string(type), .int(time.milliseconds), .string(subject), .strings(facilities),
+      .orNull(specialty), .string(actor), .string(data),
+    ]).bytes
+  }
+
+  /// CloudEvents 1.0 in JSON. `data` is stored as JSON text and goes out as it is.
+  package var cloudEvent: String {
+    let sequence = String(seq)
+    let padded = String(repeating: "0", count: max(0, 12 - sequence.utf8.count)) + sequence
+    var text = "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"type\":\"\(type)\",\"source\":\""
+    text += "/facilities/" + (facilities.first ?? "")
+    text += "\",\"subject\":\"\(subject)\",\"time\":\"\(time.text)\",\"sequence\":\"\(padded)\""
+    text += ",\"datacontenttype\":\"application/json\",\"data\":" + data + "}"
+    return text
+  }
+}
+
+/// A volatile event: a position or a presence.
+package struct VolatileEvent: Sendable, Equatable {
+  package var id: String
+  package var type: VolatileType
+  package var time: Instant
+  package var subject: String
+  package var facilities: [String]
+  package var specialty: Specialty?
+  package var vehicle: String?
+  /// The facility a trip goes to.
+  package var destination: String?
+  package var data: EventData
+
+  package init(
+    id: String, type: VolatileType, time: Instant, subject: String, facilities: [String], specialty: Specialty? = nil,
+    vehicle: String? = nil, destination: String? = nil, data: EventData
+  ) {
+    self.id = id
+    self.type = type
+    self.time = time
+    self.subject = subject
+    self.facilities = facilities
+    self.specialty = specialty
+    self.vehicle = vehicle
+    self.destination = destination
+    self.data = data
+  }
+
+  package var cloudEvent: String {
+    JSON.compact([
+      "specversion": "1.0", "id": .string(id), "type": .string(type.rawValue),
+      "source": .string("/facilities/" + (facilities.first ?? "")), "subject": .string(subject),
+      "time": .instant(time), "datacontenttype": "application/json", "data": data.json,
+    ]).text
+  }
+}

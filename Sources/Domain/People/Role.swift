@@ -1,0 +1,37 @@
+/// What a person or machine may be here (CONTRACT "Who may").
+package enum Role: String, Sendable, CaseIterable, Hashable {
+  case station, specialist, dispatcher, crew, monitor, admin, auditor
+}
+
+/// A role in some facilities; a facility covers all under it.
+package struct Grant: Sendable, Equatable {
+  package var role: Role
+  /// Facility codes as they were granted.
+  package var facilities: [String]
+
+  package init(role: Role, facilities: [String]) {
+    self.role = role
+    self.facilities = facilities
+  }
+
+  package var json: JSON { ["role": .string(role.rawValue), "facilities": .strings(facilities)] }
+}
+
+/// Which facility lies under which. Parents may form no cycle; the walk is bounded all the same.
+package struct FacilityTree: Sendable, Equatable {
+  private var children: [String: [String]] = [:]
+
+  package init(parents: [(code: String, parent: String?)]) {
+    for (code, parent) in parents { if let parent { children[parent, default: []].append(code) } }
+  }
+
+  /// The given facilities and every facility under them.
+  package func covered(by roots: [String]) -> Set<String> {
+    var covered = Set<String>()
+    var open = roots
+    while let code = open.popLast() {
+      if covered.insert(code).inserted { open.append(contentsOf: children[code] ?? []) }
+    }
+    return covered
+  }
+}

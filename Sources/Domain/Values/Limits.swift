@@ -1,0 +1,58 @@
+/// Every bound on an input, a queue or a cache, in one place. A thing that is not bounded here is a fault.
+package enum Limits {
+  // JSON documents.
+  package static let jsonDepth = 16
+  package static let jsonMembers = 256
+  /// Largest request body in bytes; CSV imports are read from disk and have their own bound.
+  package static let bodyBytes = 256 * 1024
+
+  // Texts, in Unicode scalars.
+  package static let name = 200
+  package static let shortText = 500
+  package static let longText = 10_000
+  package static let idempotencyKey = 200
+
+  // Lists.
+  package static let pageDefault = 50
+  package static let pageMax = 500
+  package static let slotsMax = 2_000
+  package static let searchDays = 100
+  package static let positionsPerCall = 500
+  package static let positionsKept = 20_000
+  package static let diagnoses = 13
+  package static let issues = 50
+  package static let grantsPerPerson = 50
+  package static let linksPerTrip = 20
+  package static let amendments = 100
+
+  // Appointments, in minutes; a cell is the unit of claimed time.
+  package static let cellMinutes: Int64 = 5
+  package static let visitMinutes: ClosedRange<Int64> = 5...480
+  package static let bookingHorizonDays: Int64 = 400
+
+  // Storage.
+  package static let groupCommit = 256
+  package static let writeQueue = 4_096
+  package static let readQueue = 4_096
+  package static let readConnections = 4
+  package static let walCheckpointPages: Int32 = 8_192
+  package static let busyTimeoutMilliseconds = 5_000
+
+  // The feed.
+  package static let ringEvents = 8_192
+  package static let replayPage = 500
+  package static let cursorBytes = 100
+  package static let filterTerms = 50
+  package static let feedSockets = 20_000
+
+  // The call.
+  package static let roomMembers = 8
+  package static let undelivered = 256
+  package static let signalBytes = 64 * 1024
+  package static let chatText = 2_000
+
+  // People.
+  package static let password: ClosedRange<Int> = 10...200
+  package static let sessionsPerPerson = 50
+  package static let scryptQueue = 64
+}
