@@ -1,7 +1,7 @@
 """Who may what: CONTRACT.md's "Who may", from outside, role by role. 404 for what one may not see, 403 for what one may not do."""
 import pytest
 from support.accounts import new_person, other_specialist, other_station
-from support.api import Api, good, problem
+from support.api import Api, good, now, problem, stamp
 from support.care import (
     BODIES, appointment_of, book, conclusion, consult_body, consult_in, find_slots, move, new_trip, positions, request_consult, trip_body,
 )  # fmt: skip
@@ -172,7 +172,7 @@ def test_the_crew_sees_its_own_trips(people):
     problem(people.crew.get(f"/trips/{others}"), "not-found")
     listed = [item["id"] for item in people.crew.fetch("/trips", limit=200)["items"]]
     assert mine in listed and others not in listed
-    problem(people.crew.post(f"/trips/{others}/milestones", {"milestone": "enRoute"}), "not-found")
+    problem(people.crew.post(f"/trips/{others}/milestones", {"milestone": "enRoute", "at": stamp(now())}), "not-found")
     problem(people.crew.post(f"/trips/{others}/positions", positions()), "not-found")
 
 
@@ -185,7 +185,7 @@ def test_may_not_order_a_trip(people, role):
 def test_may_not_drive(people, role):
     trip = new_trip(people)["id"]
     caller = getattr(people, role)
-    problem(caller.post(f"/trips/{trip}/milestones", {"milestone": "enRoute"}), "forbidden")
+    problem(caller.post(f"/trips/{trip}/milestones", {"milestone": "enRoute", "at": stamp(now())}), "forbidden")
     problem(caller.post(f"/trips/{trip}/positions", positions()), "forbidden")
     problem(caller.post(f"/trips/{trip}/links", {}), "forbidden")
     problem(caller.patch(f"/trips/{trip}", {"priority": "planned"}), "forbidden")
