@@ -17,11 +17,6 @@ PASSWORD = "hoichan-demo"
 ROOMY = {"HOICHAN_LIMIT_REQUESTS": "1000000", "HOICHAN_LIMIT_SIGNINS": "1000000", "HOICHAN_LIMIT_SOCKETS": "100000"}
 
 
-def clean_environment() -> dict:
-    """This process's environment without settings of a server that a developer may have exported."""
-    return {name: "" for name in os.environ if name.startswith("HOICHAN_")}
-
-
 class Server:
     """One province in a data folder. `mode` is `demo` or `serve`; the same folder can be started again."""
 
