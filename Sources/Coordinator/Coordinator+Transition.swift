@@ -65,7 +65,12 @@ extension Coordinator {
     _ tx: any StoreTransaction, _ id: String, _ call: Call, _ transition: ConsultTransition
   ) throws -> Consult {
     guard let consult = try tx.consult(id) else { throw Rejection.notFound }
-    try call.caller.require(.move(transition, consult.scope(vehicles: try tx.vehicles(ridingFor: id))))
+    let scope = consult.scope(vehicles: try tx.vehicles(ridingFor: id))
+    do { try call.caller.require(.move(transition, scope)) } catch .forbidden {
+      // Who could make this move were it possible hears that it is not; everybody else, that it is not theirs.
+      if call.caller.couldMove(transition, scope) { try consult.machine.check(transition, now: call.now) }
+      throw Rejection.forbidden
+    }
     try call.check(version: consult.version)
     return consult
   }
