@@ -1,5 +1,6 @@
 import Domain
 import HTTPTypes
+import HummingbirdCore
 package import Realtime
 
 /// Turns a request into a WebSocket: what routes of sockets have in common.

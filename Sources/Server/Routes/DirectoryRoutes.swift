@@ -1,5 +1,6 @@
 package import Coordinator
 import Domain
+import HTTPTypes
 
 /// Facilities, practitioners, specialties, vehicles, free time and schedules.
 package struct DirectoryRoutes: Sendable {
