@@ -1,5 +1,5 @@
 package import Coordinator
-import Domain
+package import Domain
 import HTTPTypes
 
 /// Signing in and out.
