@@ -25,7 +25,6 @@ enum Wiring {
   ) async throws {
     FileLimit.raise(logger)
     let registry = PrometheusRegistry()
-    RequestMetrics.describe(in: registry)
     MetricsSystem.bootstrap(registry)
     let publisher = FeedPublisher()
     let deployment = try Deployment(settings, logger: logger, publish: publisher.publish)
@@ -59,15 +58,14 @@ enum Wiring {
     let deployment = try Deployment(settings, logger: logger)
     defer { deployment.store.close() }
     let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
-    return OpenAPIDocument(app.endpoints, version: version).json.bytes
+    return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
   }
 }
 
-/// Everything that answers: the hub, the rooms, and the endpoints over them.
+/// Everything that answers: the hub, the rooms, and the server over them.
 struct App {
   let hub: FeedHub
   let rooms: CallRooms
-  let endpoints: [Endpoint]
   let server: HTTPServer
 
   init(
@@ -75,23 +73,15 @@ struct App {
   ) throws {
     let coordinator = deployment.coordinator
     for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions { registry.describe(label, help) }
-    hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
-    rooms = CallRooms(
+    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
+    let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
       publish: publisher.publish, logger: deployment.logger)
-    let pages = try PageRoutes(settings: settings)
-    let services = EndpointServices(settings: settings, metrics: registry, errorPage: pages.errorPage) {
-      try await coordinator.authenticate(token: $0)
-    }
-    let database: OperationRoutes.Check = (name: "database", run: { _ = try await coordinator.logBounds() })
-    let hub = hub
-    let described =
-      SessionRoutes(coordinator, settings: settings) { hub.sessionEnded($0.sessionId) }.endpoints
-      + DirectoryRoutes(coordinator).endpoints + ConsultRoutes(coordinator).endpoints
-      + TripRoutes(coordinator).endpoints + EventRoutes(coordinator, live: Self.live(hub, rooms)).endpoints
-      + PeopleRoutes(coordinator).endpoints + OperationRoutes(checks: [database], registry: registry).endpoints
-    endpoints = described + [OperationRoutes.description(of: described, version: Wiring.version)] + pages.endpoints
-    server = HTTPServer(endpoints: endpoints, services: services)
+    server = try HTTPServer.assemble(
+      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms)
+    ) { hub.sessionEnded($0.sessionId) }
+    self.hub = hub
+    self.rooms = rooms
   }
 
   private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
