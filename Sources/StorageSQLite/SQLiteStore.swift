@@ -72,6 +72,16 @@ package final class SQLiteStore: Store {
     throw StoreFailure("the transaction lost every race")
   }
 
+  /// Removes the database and what belongs to it. Refuses while somebody has it open.
+  package static func remove(path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    let lock = try DataLock(path: path, kind: .exclusive)
+    for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
+      try FileManager.default.removeItem(atPath: path + suffix)
+    }
+    withExtendedLifetime(lock) {}
+  }
+
   package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
 
   static func open(_ path: String, readOnly: Bool, label: String) throws -> DatabaseQueue {

@@ -1,3 +1,4 @@
+import Server
 import Coordinator
 import Crypto
 import Domain

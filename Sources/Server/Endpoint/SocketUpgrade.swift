@@ -1,3 +1,4 @@
+import HummingbirdCore
 import Domain
 import HTTPTypes
 import HummingbirdCore

@@ -1,3 +1,4 @@
+import HTTPTypes
 package import Coordinator
 import Domain
 import HTTPTypes

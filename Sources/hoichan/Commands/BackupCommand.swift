@@ -17,7 +17,7 @@ struct BackupCommand: AsyncParsableCommand {
     try await administer(settings) { coordinator, _ in
       let (secrets, now) = (coordinator.secrets, coordinator.now())
       try await coordinator.store.write { try $0.sealHead(secrets, at: now) }
-      try SQLiteStore.backup(from: path, to: file)
+      try SQLiteFiles.backup(from: path, to: file)
       let head = try await coordinator.logBounds().head
       print("backed up to \(file), with the log up to event \(head.seq)")
     }
@@ -33,8 +33,8 @@ struct RestoreCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await settings.read()
-    try SQLiteStore.restore(file, to: settings.databasePath, now: .system)
-    print("restored \(file); readers of the feed begin anew")
+    try SQLiteFiles.restore(file, to: settings.databasePath, now: .system)
+    print("restored \(file). Readers of the feed begin anew; accounts, sessions and tokens are as they were at the backup.")
   }
 }
 
@@ -53,18 +53,26 @@ struct VerifyCommand: AsyncParsableCommand {
       throw ValidationError("There is no database at \(settings.databasePath).")
     }
     let known = try head.map { try Self.head(in: $0) }
-    var problems = try SQLiteStore.integrityCheck(path: settings.databasePath)
-    if problems.isEmpty {
-      try await administer(self.settings) { coordinator, _ in
-        let secrets = coordinator.secrets
-        let report = try await coordinator.store.read { try $0.verify(secrets: secrets, head: known) }
-        problems += report.problems
-        print(report.summary)
-      }
+    try Self.report(try SQLiteFiles.integrityCheck(settings.databasePath), count: nil)
+    try await administer(self.settings) { coordinator, _ in
+      let report = try await coordinator.store.verify(secrets: coordinator.secrets, head: known)
+      print(
+        "\(report.events) events, \(report.anchors) seals, \(report.accessEntries) access entries, "
+          + "\(report.bookedConsults) booked consults, \(report.outcomes) outcomes, \(report.signatures) signatures")
+      try Self.report(report.problems, count: report.problemCount)
+      print("verified: no problem found")
+      print("head: \(report.head.seq) \(Secrets.hex(report.head.chain))")
     }
+  }
+
+  /// Says what is wrong, and ends with status 1 if anything is.
+  private static func report(_ problems: [String], count: Int?) throws {
+    guard !problems.isEmpty else { return }
     for problem in problems { FileHandle.standardError.write(Data("\(problem)\n".utf8)) }
-    guard problems.isEmpty else { throw ExitCode(1) }
-    print("verified: no problem found")
+    if let count, count > problems.count {
+      FileHandle.standardError.write(Data("… and \(count - problems.count) more\n".utf8))
+    }
+    throw ExitCode(1)
   }
 
   private static func head(in file: String) throws -> (seq: Int64, chain: [UInt8]) {

@@ -19,8 +19,7 @@ struct ImportCommand: AsyncParsableCommand {
     try await administer(settings) { coordinator, _ in
       let known = try await coordinator.store.read { tx in
         KnownDirectory(
-          facilities: Dictionary(try tx.facilityParents().map { ($0.code, $0.parent) }) { $1 },
-          practitioners: Set(try tx.calendars().map(\.practitioner.id)))
+          facilities: try tx.allFacilities(), practitioners: try tx.calendars().map { $0.practitioner.id })
       }
       let result = try ImportFile.read(kind, path: file, known: known)
       guard result.problems.isEmpty else {

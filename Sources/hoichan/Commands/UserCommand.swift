@@ -1,3 +1,5 @@
+import Logging
+import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain
