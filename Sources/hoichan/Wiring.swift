@@ -24,6 +24,7 @@ enum Wiring {
     FileLimit.raise(logger)
     let registry = PrometheusRegistry()
     RequestMetrics.describe(in: registry)
+    SQLiteStore.describeMetrics { registry.describe($0, $1) }
     MetricsSystem.bootstrap(registry)
     let deployment = try Deployment(settings, logger: logger)
     defer { deployment.store.close() }
