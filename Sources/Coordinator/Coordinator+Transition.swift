@@ -9,7 +9,7 @@ extension Coordinator {
     let directory = try await directory.get()
     let caller = call.caller
     let answer = try await write(call) { tx, now in
-      var consult = try Self.load(tx, id, call, transition)
+      var consult = try Self.load(tx, id, call, transition, now: now)
       let before = consult
       let vehicles = try tx.vehicles(ridingFor: id)
       var machine = consult.machine
@@ -62,10 +62,15 @@ extension Coordinator {
 
   /// The consult, if the caller may make this move and has read its present version.
   static func load(
-    _ tx: any StoreTransaction, _ id: String, _ call: Call, _ transition: ConsultTransition
+    _ tx: any StoreTransaction, _ id: String, _ call: Call, _ transition: ConsultTransition, now: Instant
   ) throws -> Consult {
     guard let consult = try tx.consult(id) else { throw Rejection.notFound }
-    try call.caller.require(.move(transition, consult.scope(vehicles: try tx.vehicles(ridingFor: id))))
+    let scope = consult.scope(vehicles: try tx.vehicles(ridingFor: id))
+    do { try call.caller.require(.move(transition, scope)) } catch .forbidden {
+      // Who could make this move were it possible hears that it is not; everybody else, that it is not theirs.
+      if call.caller.couldMove(transition, scope) { try consult.machine.check(transition, now: now) }
+      throw Rejection.forbidden
+    }
     try call.check(version: consult.version)
     return consult
   }

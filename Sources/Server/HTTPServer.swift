@@ -55,10 +55,21 @@ package struct HTTPServer: Sendable {
     let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
     guard let tls = settings.tls else { return plain }
     var configuration = TLSConfiguration.makeServerConfiguration(
-      certificateChain: try NIOSSLCertificate.fromPEMFile(tls.certificate).map { .certificate($0) },
-      privateKey: .privateKey(try NIOSSLPrivateKey(file: tls.key, format: .pem)))
+      certificateChain: try Self.reading(tls.certificate) { try NIOSSLCertificate.fromPEMFile($0) }.map {
+        .certificate($0)
+      }, privateKey: .privateKey(try Self.reading(tls.key) { try NIOSSLPrivateKey(file: $0, format: .pem) }))
     configuration.minimumTLSVersion = .tlsv12
     configuration.applicationProtocols = ["http/1.1"]
     return try .tls(plain, tlsConfiguration: configuration)
   }
+
+  /// NIO's errors do not say which file they are about.
+  private static func reading<T>(_ path: String, _ read: (String) throws -> T) throws -> T {
+    do { return try read(path) } catch {
+      throw UnreadablePEM(description: "\(path) holds no certificate or key in PEM that can be read: \(error)")
+    }
+  }
 }
+
+/// A file of TLS that cannot be used.
+package struct UnreadablePEM: Error, CustomStringConvertible { package var description: String }

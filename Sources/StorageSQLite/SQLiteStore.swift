@@ -47,11 +47,10 @@ package final class SQLiteStore: Store {
     checkpointer.stop()
   }
 
-  /// Names what the engine counts, for whoever keeps the metrics.
-  package static func describeMetrics(_ describe: (_ label: String, _ help: String) -> Void) {
-    describe("storage.commit.groups", "Groups of write transactions, each committed by one fdatasync.")
-    describe("storage.transactions", "Write transactions that were tried.")
-  }
+  package static let metricDescriptions = [
+    (label: "storage.commit.groups", help: "Groups of write transactions, each committed by one fdatasync."),
+    (label: "storage.transactions", help: "Write transactions that were tried."),
+  ]
 
   /// How many commit groups there were since the start.
   package var commitGroups: Int { writer.commitGroups }

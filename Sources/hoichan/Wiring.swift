@@ -1,9 +1,11 @@
 import UnixSignals
+import ArgumentParser
 import Coordinator
 import Domain
 import Foundation
 import Logging
 import Metrics
+import NIOCore
 import Realtime
 import Server
 import ServiceLifecycle
@@ -23,51 +25,84 @@ enum Wiring {
   ) async throws {
     FileLimit.raise(logger)
     let registry = PrometheusRegistry()
-    RequestMetrics.describe(in: registry)
-    SQLiteStore.describeMetrics { registry.describe($0, $1) }
     MetricsSystem.bootstrap(registry)
-    let deployment = try Deployment(settings, logger: logger)
+    let publisher = FeedPublisher()
+    let deployment = try Deployment(settings, logger: logger, publish: publisher.publish)
     defer { deployment.store.close() }
     try await prepare(deployment)
 
-    let coordinator = deployment.coordinator
     var serverSettings = settings.server
     serverSettings.isDemo = isDemo
-    let pages = try PageRoutes(settings: serverSettings)
-    let services = EndpointServices(settings: serverSettings, metrics: registry, errorPage: pages.errorPage) {
-      try await coordinator.authenticate(token: $0)
-    }
-    let endpoints = endpoints(coordinator, services, registry: registry) + pages.endpoints
-    let server = HTTPServer(endpoints: endpoints, services: services)
+    let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
+    var services: [any Service] = [DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms]
+    if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
+    // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
+    services.append(try app.server.service(logger: logger) { ready($0) })
     let group = ServiceGroup(
       configuration: .init(
-        services: [
-          .init(service: DeadlineService(coordinator: coordinator, logger: logger)),
-          .init(
-            service: try server.service(logger: logger) { ready($0) }, successTerminationBehavior: .gracefullyShutdownGroup
-          ),
-        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    try await group.run()
+        services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    do {
+      try await group.run()
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      throw ValidationError("\(settings.server.host):\(settings.server.port) is taken by another program.")
+    }
   }
 
-  private static func endpoints(
-    _ coordinator: Coordinator, _ services: EndpointServices, registry: PrometheusRegistry
-  ) -> [Endpoint] {
-    let checks: [OperationRoutes.Check] = [
-      (name: "database", run: { _ = try await coordinator.logBounds() })
-    ]
-    let live = EventRoutes.Live(
-      socket: { _, _, _, _ in throw Rejection(.unavailable, "") }, stream: { _, _, _, _ in throw Rejection(.unavailable, "") },
-      call: { _, _, _ in throw Rejection(.unavailable, "") })
-    let endpoints =
-      SessionRoutes(coordinator, settings: services.settings, signedOut: { _ in }).endpoints + DirectoryRoutes(coordinator).endpoints
-      + ConsultRoutes(coordinator).endpoints + TripRoutes(coordinator).endpoints
-      + EventRoutes(coordinator, live: live).endpoints + PeopleRoutes(coordinator).endpoints
-      + OperationRoutes(checks: checks, registry: registry).endpoints
-    return endpoints + [OperationRoutes.description(of: endpoints, version: version)]
+  /// The description of the interface, without serving it.
+  static func openAPI() async throws -> [UInt8] {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
+    settings.secretKey = String(repeating: "-", count: 32)
+    let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
+    let deployment = try Deployment(settings, logger: logger)
+    defer { deployment.store.close() }
+    let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
+    return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
+  }
+}
+
+/// Everything that answers: the hub, the rooms, and the server over them.
+struct App {
+  let hub: FeedHub
+  let rooms: CallRooms
+  let server: HTTPServer
+
+  init(
+    _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
+  ) throws {
+    let coordinator = deployment.coordinator
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + SQLiteStore.metricDescriptions {
+      registry.describe(label, help)
+    }
+    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
+    let rooms = CallRooms(
+      coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
+      publish: publisher.publish, logger: deployment.logger)
+    server = try HTTPServer.assemble(
+      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms)
+    ) { hub.sessionEnded($0.sessionId) }
+    self.hub = hub
+    self.rooms = rooms
   }
 
-  static func openAPI() async throws -> [UInt8] { [] }
+  private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
+    EventRoutes.Live(
+      socket: { request, caller, filter, after in
+        let subscription = try await hub.subscribe(caller, after: after, filter: filter)
+        return try await SocketUpgrade.accept(
+          request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
+      },
+      stream: { request, caller, filter, after in
+        let stream = FeedStream(try await hub.subscribe(caller, after: after, filter: filter))
+        return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
+      },
+      call: { request, caller, consult in
+        let admission = try await rooms.admit(caller, consult: consult)
+        return try await SocketUpgrade.accept(
+          request, subprotocol: CallRooms.subprotocol, limits: CallRooms.socketLimits, delegate: admission.delegate)
+      })
+  }
 }
 
 /// Sockets are files: the server takes as many as the system lets it.

@@ -66,7 +66,8 @@ package struct ConsultMachine: Sendable, Equatable {
     return now >= appointment.start + Self.noShowAfter
   }
 
-  private func check(_ transition: ConsultTransition, now: Instant) throws(Rejection) {
+  /// Refuses what the state does not allow.
+  package func check(_ transition: ConsultTransition, now: Instant) throws(Rejection) {
     let allowed = allowed(now: now)
     guard allowed.contains(transition) else {
       throw .illegalTransition(transition.rawValue, state: state.rawValue, allowed: allowed.map(\.rawValue))

@@ -1,6 +1,7 @@
 import HummingbirdCore
 import Domain
 import HTTPTypes
+import HummingbirdCore
 package import Realtime
 
 /// Turns a request into a WebSocket: what routes of sockets have in common.

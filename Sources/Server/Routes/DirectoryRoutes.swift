@@ -1,6 +1,7 @@
 import HTTPTypes
 package import Coordinator
 import Domain
+import HTTPTypes
 
 /// Facilities, practitioners, specialties, vehicles, free time and schedules.
 package struct DirectoryRoutes: Sendable {

@@ -68,7 +68,7 @@ struct DemoCommand: AsyncParsableCommand {
     """
     Hội Chẩn is ready: \(address)
     \(DemoProvince.note.vi) \(DemoProvince.note.en)
-    It listens on this machine only. Password of every account: \(DemoProvince.password)
+    It listens on loopback only: nobody but this machine reaches it. Password of every account: \(DemoProvince.password)
       tram      station            trạm y tế
       bacsi     specialist         bác sĩ chuyên khoa (tim mạch)
       dieuphoi  dispatcher         điều phối

@@ -2,7 +2,7 @@
 
 import { all, get, query } from './api.js';
 import { announce, button, byId, el, fill, text } from './dom.js';
-import { isOverdue, startClocks } from './chips.js';
+import { isOverdue, openStates, startClocks } from './chips.js';
 import { Feed } from './feed.js';
 import { timeWithSeconds } from './format.js';
 import { makeMap } from './map.js';
@@ -107,7 +107,7 @@ function reload() {
 }
 
 async function refresh() {
-  const [page] = await Promise.all([get(`/consults${query({ limit: 200 })}`), board.load()]);
+  const [page] = await Promise.all([get(`/consults${query({ state: openStates, limit: 500 })}`), board.load()]);
   consults = page.items;
   drawCounters();
   board.draw(map);
