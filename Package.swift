@@ -34,6 +34,7 @@ let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift"
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let configuration = Target.Dependency.product(
   name: "Configuration", package: "swift-configuration")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -51,6 +52,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -65,7 +67,7 @@ let package = Package(
       name: "Storage", dependencies: ["Domain", "Coordinator", crypto], swiftSettings: strict),
     .target(
       name: "StorageSQLite",
-      dependencies: ["Domain", "Coordinator", "Storage", grdb, sqlite, logging],
+      dependencies: ["Domain", "Coordinator", "Storage", grdb, sqlite, logging, metrics],
       swiftSettings: strict),
     .target(
       name: "Realtime",
@@ -88,7 +90,7 @@ let package = Package(
       name: "hoichan",
       dependencies: [
         "Domain", "Coordinator", "Storage", "StorageSQLite", "Realtime", "Server", arguments,
-        configuration, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
+        configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
       ],
       resources: [.copy("Resources")],
       swiftSettings: strict),

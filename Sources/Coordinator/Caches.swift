@@ -10,13 +10,7 @@ package struct Directory: Sendable {
   package var urgencyMinutes: [Urgency: Int64] = [:]
 
   init(_ tx: any StoreTransaction) throws {
-    var after: String?
-    while true {
-      let page = try tx.facilities(query: nil, page: Page(after: after, limit: 1000))
-      for facility in page { facilities[facility.code] = facility }
-      guard page.count == 1000 else { break }
-      after = page.last?.code
-    }
+    for facility in try tx.allFacilities() { facilities[facility.code] = facility }
     tree = FacilityTree(parents: try tx.facilityParents())
     for (practitioner, sessions) in try tx.calendars() {
       practitioners[practitioner.id] = practitioner

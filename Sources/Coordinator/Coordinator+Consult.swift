@@ -5,6 +5,7 @@ extension Coordinator {
   package func requestConsult(_ call: Call, _ body: JSON) async throws -> Answer {
     let directory = try await directory.get()
     let caller = call.caller
+    guard caller.has(.station) else { throw Rejection.forbidden }
     guard let station = body["stationId"]?.string ?? onlyStation(of: caller) else {
       throw Rejection.invalid("/stationId", "required", "You speak for several stations: say which.")
     }
@@ -67,6 +68,7 @@ extension Coordinator {
       }, practitioner: caller.has(.specialist) ? caller.practitionerId : nil,
       specialty: caller.has(.specialist) ? caller.specialty : nil)
     let reachable = filter
+    try page.requireUUID()
     let found = try await store.read { tx in
       try tx.consults(reachable, page: Page(after: page.after, limit: page.limit + 1)).filter {
         caller.may(.seeConsult($0.scope())) == .allowed

@@ -4,8 +4,9 @@ extension Coordinator {
   package func facilities(_ call: Call, query: String?, page: Page) async throws -> Answer {
     try call.caller.require(.readDirectory)
     let key = query.map { Folded.key($0) }
-    let found = try await store.read {
-      try $0.facilities(query: key, page: Page(after: page.after, limit: page.limit + 1))
+    let found = try await store.read { tx in
+      try page.require { try tx.facility($0) != nil }
+      return try tx.facilities(query: key, page: Page(after: page.after, limit: page.limit + 1))
     }
     let items = found.prefix(page.limit)
     return .list(items.map(\.json), next: found.count > page.limit ? items.last?.code : nil)
@@ -17,8 +18,9 @@ extension Coordinator {
     var filter = filter
     filter.query = filter.query.map { Folded.key($0) }
     let folded = filter
-    let found = try await store.read {
-      try $0.practitioners(folded, page: Page(after: page.after, limit: page.limit + 1))
+    let found = try await store.read { tx in
+      try page.require { try tx.practitioner($0) != nil }
+      return try tx.practitioners(folded, page: Page(after: page.after, limit: page.limit + 1))
     }
     let items = found.prefix(page.limit)
     return .list(
@@ -38,7 +40,10 @@ extension Coordinator {
 
   package func vehicles(_ call: Call, page: Page) async throws -> Answer {
     try call.caller.require(.readDirectory)
-    let found = try await store.read { try $0.vehicles(page: Page(after: page.after, limit: page.limit + 1)) }
+    let found = try await store.read { tx in
+      try page.require { try tx.vehicle($0) != nil }
+      return try tx.vehicles(page: Page(after: page.after, limit: page.limit + 1))
+    }
     let items = found.prefix(page.limit)
     return .list(items.map(\.json), next: found.count > page.limit ? items.last?.id : nil)
   }

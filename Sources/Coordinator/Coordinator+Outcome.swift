@@ -23,7 +23,7 @@ extension Coordinator {
     let directory = try await directory.get()
     let caller = call.caller
     return try await write(call) { tx, now in
-      var consult = try Self.load(tx, id, call, transition)
+      var consult = try Self.load(tx, id, call, transition, now: now)
       var machine = consult.machine
       let (move, conclusion) = try decide(&machine, now)
       var outcomes = try tx.outcomes(of: id)
@@ -55,7 +55,7 @@ extension Coordinator {
   package func sign(_ call: Call, consult id: String) async throws -> Answer {
     let caller = call.caller
     return try await write(call) { tx, now in
-      var consult = try Self.load(tx, id, call, .sign)
+      var consult = try Self.load(tx, id, call, .sign, now: now)
       var machine = consult.machine
       let move = try machine.sign(now: now)
       guard var outcome = try tx.outcomes(of: id).last else { throw Rejection.notFound }

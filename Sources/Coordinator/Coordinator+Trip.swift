@@ -74,6 +74,7 @@ extension Coordinator {
     let directory = try await directory.get()
     let now = now()
     let caller = call.caller
+    try page.requireUUID()
     let (items, read, next) = try await store.read { tx in
       var items: [JSON] = []
       var read: [AccessEntry] = []

@@ -4,7 +4,10 @@ import ServiceLifecycle
 
 /// Fires deadlines. They are rows, so a restart loses none; each is fired in the transaction that removes it, so
 /// none fires twice.
-package struct DeadlineService: Service {
+package struct DeadlineService: Service, CustomStringConvertible {
+  /// What the log of services shows, instead of every member.
+  package var description: String { "DeadlineService" }
+
   private let coordinator: Coordinator
   private let logger: Logger
 

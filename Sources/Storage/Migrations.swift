@@ -19,10 +19,7 @@ package enum Migrations {
   /// Throws when the database was written by a later release than this one.
   package static func run(on connection: any SQLConnection, now: Instant) throws -> [Migration] {
     try connection.script(Schema.migrationTable)
-    let done = try connection.rows(SQLs.done, []) { $0.int(0) }
-    if let last = done.max(), last > (all.last?.number ?? 0) {
-      throw NewerSchema(description: "the database has schema \(last), which is newer than this release knows")
-    }
+    let done = try refuseNewer(on: connection)
     var ran: [Migration] = []
     for migration in all where !done.contains(migration.number) {
       try connection.script(migration.script)
@@ -30,6 +27,16 @@ package enum Migrations {
       ran.append(migration)
     }
     return ran
+  }
+
+  /// The migrations that the database has; throws when one of them is from a later release.
+  @discardableResult
+  package static func refuseNewer(on connection: any SQLConnection) throws -> [Int64] {
+    let done = try connection.rows(SQLs.done, []) { $0.int(0) }
+    if let last = done.max(), last > (all.last?.number ?? 0) {
+      throw NewerSchema(description: "the database has schema \(last), which is newer than this release knows")
+    }
+    return done
   }
 
   private enum SQLs {

@@ -3,7 +3,7 @@ import Domain
 
 /// The store's tables over an engine's connection: one file a noun under `Tables`.
 package final class SQLTransaction: StoreTransaction {
-  let connection: any SQLConnection
+  package let connection: any SQLConnection
 
   package init(_ connection: any SQLConnection) { self.connection = connection }
 }

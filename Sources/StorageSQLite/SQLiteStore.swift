@@ -47,6 +47,11 @@ package final class SQLiteStore: Store {
     checkpointer.stop()
   }
 
+  package static let metricDescriptions = [
+    (label: "storage.commit.groups", help: "Groups of write transactions, each committed by one fdatasync."),
+    (label: "storage.transactions", help: "Write transactions that were tried."),
+  ]
+
   /// How many commit groups there were since the start.
   package var commitGroups: Int { writer.commitGroups }
 
@@ -70,6 +75,16 @@ package final class SQLiteStore: Store {
       }
     }
     throw StoreFailure("the transaction lost every race")
+  }
+
+  /// Removes the database and what belongs to it. Refuses while somebody has it open.
+  package static func remove(path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    let lock = try DataLock(path: path, kind: .exclusive)
+    for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
+      try FileManager.default.removeItem(atPath: path + suffix)
+    }
+    withExtendedLifetime(lock) {}
   }
 
   package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }

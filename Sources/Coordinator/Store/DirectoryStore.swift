@@ -31,3 +31,15 @@ package protocol DirectoryStore {
   /// A named number that an administrator may change, such as `urgency.urgent.minutes`.
   func setting(_ name: String) throws -> Int64?
 }
+
+extension DirectoryStore {
+  /// Every facility: a few hundred in a province.
+  package func allFacilities() throws -> [Facility] {
+    var all: [Facility] = []
+    while true {
+      let page = try facilities(query: nil, page: Page(after: all.last?.code, limit: 1000))
+      all += page
+      if page.count < 1000 { return all }
+    }
+  }
+}

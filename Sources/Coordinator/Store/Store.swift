@@ -39,4 +39,13 @@ package struct Page: Sendable, Equatable {
     self.after = after
     self.limit = limit
   }
+
+  /// Refuses an `after` that no list gave out.
+  func require(_ isKnown: (String) throws -> Bool) throws {
+    if let after, try !isKnown(after) {
+      throw Rejection.invalid("after", "format", "This is not where a page of this list ended.")
+    }
+  }
+
+  func requireUUID() throws { try require(UUIDv7.isUUID) }
 }

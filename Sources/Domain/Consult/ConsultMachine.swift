@@ -8,6 +8,9 @@ package enum ConsultTransition: String, Sendable, CaseIterable {
   case appointment, accept, decline, arrive, start, interrupt, resume, conclude, sign, amend, cancel, noShow
 }
 
+/// Who did not come.
+package enum ConsultSide: String, Sendable, CaseIterable { case station, specialist }
+
 package enum ConsultMode: String, Sendable, CaseIterable { case live, written }
 
 package enum Urgency: String, Sendable, CaseIterable {
@@ -66,7 +69,8 @@ package struct ConsultMachine: Sendable, Equatable {
     return now >= appointment.start + Self.noShowAfter
   }
 
-  private func check(_ transition: ConsultTransition, now: Instant) throws(Rejection) {
+  /// Refuses what the state does not allow.
+  package func check(_ transition: ConsultTransition, now: Instant) throws(Rejection) {
     let allowed = allowed(now: now)
     guard allowed.contains(transition) else {
       throw .illegalTransition(transition.rawValue, state: state.rawValue, allowed: allowed.map(\.rawValue))

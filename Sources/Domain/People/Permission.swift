@@ -109,6 +109,11 @@ extension Caller {
     }
   }
 
+  /// Whether this move is of a kind that the caller makes: a specialist's, of the consult's specialty.
+  package func couldMove(_ transition: ConsultTransition, _ consult: ConsultScope) -> Bool {
+    transition != .arrive && mayAccept(consult)
+  }
+
   /// Refuses with the right reason unless the caller may.
   package func require(_ action: Action) throws(Rejection) {
     switch may(action) {

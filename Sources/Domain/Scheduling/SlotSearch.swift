@@ -19,8 +19,9 @@ package enum SlotSearch {
 
   /// Slots of `minutes` that begin at `from` or later and end by `to`, earliest first, then by practitioner's id.
   ///
-  /// A slot begins on its session's grid (every `visitMinutes` from the session's start), lies within that session and
-  /// has all its cells free. The same slot from two sessions of one practitioner is offered once.
+  /// A slot begins on its session's grid, lies within that session and has all its cells free. The grid's step is as
+  /// many visits of the session as the asked minutes need, so that a session's slots never overlap: both of two
+  /// neighbours can be booked. The same slot from two sessions of one practitioner is offered once.
   package static func find(
     _ calendars: [Calendar], from: Instant, to: Instant, minutes: Int64, limit: Int
   ) -> [Slot] {
@@ -78,7 +79,8 @@ private struct Walk {
     self.rank = rank
     self.length = length
     self.bounds = bounds
-    grid = max(1, session.visitMinutes / Limits.cellMinutes)
+    let visit = max(1, session.visitMinutes / Limits.cellMinutes)
+    grid = (length + visit - 1) / visit * visit
     startMinute = session.startMinute
     endMinute = session.endMinute
     period = 7 * Int64(max(1, session.everyWeeks))

@@ -105,7 +105,7 @@ package struct TripMachine: Sendable, Equatable {
     let at = ahead ? now : claimed
     if let known = milestones.first(where: { $0.milestone == milestone }), known.at == at { return .repeated }
     // A step before an early end may still arrive from a phone that was offline.
-    let beforeExit = sideExit.map { at <= $0.at && !milestone.isSideExit && !has(milestone) } ?? false
+    let beforeExit = sideExit.map { at < $0.at && !milestone.isSideExit && !has(milestone) } ?? false
     guard allowed.contains(milestone) || beforeExit else {
       throw .illegalTransition(milestone.rawValue, state: state, allowed: allowed.map(\.rawValue))
     }

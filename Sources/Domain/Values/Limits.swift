@@ -47,6 +47,9 @@ package enum Limits {
   package static let walCheckpointPages: Int32 = 8_192
   package static let busyTimeoutMilliseconds = 5_000
   package static let deadlinesPerPass = 200
+  /// Rows that `verify` reads at once, and problems that it lists.
+  package static let verifiedPage = 1_000
+  package static let verifiedProblems = 100
 
   // The feed.
   package static let ringEvents = 8_192

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// A page: where it is, whose it is, and what it is made of.
 package enum Page: String, CaseIterable, Sendable {

@@ -1,6 +1,5 @@
 import Crypto
-import Foundation
-package import HTTPTypes
+package import Foundation
 
 /// The files that pages are made of, read once at start: what is not in this table does not exist, so that no path
 /// can lead out of it.

@@ -1,6 +1,7 @@
-package import Domain
+import Domain
 import Foundation
-package import HTTPTypes
+import HTTPTypes
+import HummingbirdCore
 
 /// The pages and their files, as endpoints beside those of the API.
 package struct PageRoutes: Sendable {
@@ -11,9 +12,8 @@ package struct PageRoutes: Sendable {
 
   /// - Throws: when a template, a word or a file is missing: then the server does not start.
   package init(settings: ServerSettings) throws {
-    guard let resources = Bundle.module.resourceURL?.appendingPathComponent("Resources") else {
-      throw PageTemplates.Fault(description: "the server's resources are not beside its program")
-    }
+    self.settings = settings
+    let resources = Self.resources
     texts = try Texts(json: Array(try Data(contentsOf: resources.appendingPathComponent("texts.json"))))
     templates = try PageTemplates(
       folder: resources.appendingPathComponent("templates"), needed: Page.allCases.map(\.template) + ["problem"],
@@ -23,8 +23,10 @@ package struct PageRoutes: Sendable {
     if let lost = Page.allCases.first(where: { assets.files[$0.module] == nil }) {
       throw PageTemplates.Fault(description: "the script '\(lost.module)' is missing")
     }
-    self.settings = settings
   }
+
+  /// Templates, words and files, beside the program.
+  static let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
 
   /// Whether maps can be shown; without, the pages say so in their place.
   package var hasMaps: Bool { assets.leaflet["leaflet.esm.min.js"] != nil }
@@ -75,6 +77,13 @@ package struct PageRoutes: Sendable {
     ) { request in try respond(page, request) }
   }
 
+  /// Vietnamese unless somebody chose otherwise here: many a browser in the country is set to English by nobody's will.
+  private static func language(_ query: String?, _ headers: HTTPFields) -> Language {
+    var chosen = headers
+    chosen[.acceptLanguage] = nil
+    return Language(query: query, headers: chosen)
+  }
+
   private func access(_ page: Page) -> Endpoint.Access {
     switch page {
     case .signIn: .optional
@@ -85,8 +94,8 @@ package struct PageRoutes: Sendable {
 
   private func respond(_ page: Page, _ request: EndpointRequest) throws -> EndpointResponse {
     if let role = page.role, !(try request.caller.has(role)) { throw Rejection.forbidden }
-    let language = request.language
     let query = request.raw.uri.query
+    let language = Self.language(query, request.headers)
     var values = PageValues(
       page: page, title: texts.text("title", page.rawValue, language) ?? "", language: language,
       caller: request.signedIn, target: (request.raw.uri.path, query),

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Mustache
 
 /// The Mustache templates, read and checked once at start.

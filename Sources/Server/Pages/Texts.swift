@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import Foundation
 
 /// Every word of the pages, in both languages, from one table: `texts.json` holds `{section: {key: {vi, en}}}`.
@@ -20,22 +20,22 @@ package struct Texts: Sendable {
   package init(json bytes: [UInt8]) throws {
     let document: JSON
     do { document = try JSON(parsing: bytes) } catch { throw Fault(description: "texts.json is not JSON: \(error)") }
-    guard let sections = document.object else { throw Fault(description: "texts.json is no object") }
+    guard case .object(let sections) = document else { throw Fault(description: "texts.json is no object") }
     var tables = Dictionary(uniqueKeysWithValues: Language.allCases.map { ($0, Table()) })
     var order: [String: [String]] = [:]
     for section in sections.items {
-      guard let keys = section.value.object else {
+      guard case .object(let keys) = section.value else {
         throw Fault(description: "texts.json: \(section.name) is no section")
       }
       for key in keys.items {
+        guard case .object(let words) = key.value, words.items.count == Language.allCases.count else {
+          throw Fault(description: "texts.json: \(section.name).\(key.name) does not have each language once")
+        }
         for language in Language.allCases {
-          guard let words = key.value[language.rawValue]?.string, !words.isEmpty else {
+          guard let text = words[language.rawValue]?.string, !text.isEmpty else {
             throw Fault(description: "texts.json: \(section.name).\(key.name) has no words in '\(language.rawValue)'")
           }
-          tables[language, default: [:]][section.name, default: [:]][key.name] = words
-        }
-        guard key.value.object?.items.count == Language.allCases.count else {
-          throw Fault(description: "texts.json: \(section.name).\(key.name) has a language too many")
+          tables[language, default: [:]][section.name, default: [:]][key.name] = text
         }
         order[section.name, default: []].append(key.name)
       }

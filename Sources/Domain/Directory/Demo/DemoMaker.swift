@@ -101,7 +101,8 @@ struct DemoMaker {
     // The second station is for showing that one station does not see another's patients.
     let rows: [(username: String, role: Role, facilities: [String], person: Practitioner?, vehicle: Vehicle?)] = [
       ("tram", .station, [facilityCode(1)], nil, nil), ("tram2", .station, [facilityCode(2)], nil, nil),
-      ("bacsi", .specialist, all, cardiologist, nil), ("bacsi2", .specialist, all, neurologist, nil),
+      ("bacsi", .specialist, [cardiologist?.facility ?? root], cardiologist, nil),
+      ("bacsi2", .specialist, [neurologist?.facility ?? root], neurologist, nil),
       ("dieuphoi", .dispatcher, all, nil, nil), ("xe", .crew, all, nil, vehicles.first),
       ("giamsat", .monitor, all, nil, nil), ("quantri", .admin, all, nil, nil), ("kiemtra", .auditor, all, nil, nil),
     ]

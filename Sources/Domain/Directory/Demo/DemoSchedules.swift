@@ -27,18 +27,19 @@ extension DemoMaker {
   }
 
   private func shape(_ specialty: Specialty, place: Int) -> [Entry] {
-    // The first of each urgent specialty is on duty at all hours, so that a demo finds someone at three on a Sunday.
-    // The others' grids lie within theirs, and ids decide between equals: the earliest slot in cardiology is `bacsi`'s.
+    // The first emergency physician is on duty at all hours; the first cardiologist and neurologist from six to ten
+    // every day. The others' grids lie within theirs, and ids decide between equals: a demo's earliest slot in
+    // cardiology is `bacsi`'s.
     let urgent = [.cardiology, .neurology, .emergencyMedicine].contains(specialty)
-    if urgent, place == 0 { return Self.duty }
+    if urgent, place == 0 { return specialty == .emergencyMedicine ? Self.duty : Array(Self.longDays) }
     switch place % 7 {
     case 1: return Self.fullDays(1...5, visit: 30)
-    case 2: return Self.mornings([1, 2, 3, 4, 5], visit: 15)
+    case 2: return Self.mornings([1, 2, 3, 4, 5], visit: urgent ? 30 : 15)
     case 3: return Self.evenings([2, 4, 6], visit: urgent ? 30 : 20)
-    case 4: return Self.nights([1, 3, 5, 7], visit: 60)
-    case 5: return Self.mornings([1, 3, 5], visit: urgent ? 15 : 10) + Self.everySecond(6, visit: 30, offset: 0)
+    case 4: return urgent ? Self.fullDays(3...6, visit: 60) : Self.nights([1, 3, 5, 7], visit: 60)
+    case 5: return Self.mornings([1, 3, 5], visit: urgent ? 30 : 10) + Self.everySecond(6, visit: 30, offset: 0)
     case 6:
-      return Self.fullDays(2...4, visit: 15) + Self.everySecond(6, visit: 30, offset: 1) + Self.mornings([7], visit: 30)
+      return Self.fullDays(2...4, visit: urgent ? 30 : 15) + Self.everySecond(6, visit: 30, offset: 1) + Self.mornings([7], visit: 30)
     default: return Self.fullDays(1...6, visit: urgent ? 30 : 20)
     }
   }
@@ -48,6 +49,11 @@ extension DemoMaker {
     (1...7).flatMap { weekday in
       [(360, 900), (840, 1380), (1320, 1860)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) }
     }
+  }
+
+  /// Two shifts from 06:00 to 22:00, with an hour in common for the handover.
+  private static var longDays: [Entry] {
+    (1...7).flatMap { weekday in [(360, 900), (840, 1320)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) } }
   }
 
   /// 07:00–11:30.

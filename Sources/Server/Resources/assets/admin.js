@@ -1,6 +1,6 @@
 // Accounts and machine tokens. A token is shown once, here, and nowhere again.
 
-import { get, post, query, request } from './api.js';
+import { all, get, post, query, request } from './api.js';
 import { ask } from './ask.js';
 import { copy } from './copy.js';
 import { announce, button, byId, el, fill, show, whileBusy } from './dom.js';
@@ -143,4 +143,8 @@ byId('token-hide').addEventListener('click', () => {
 });
 byId('users-more').addEventListener('click', () => loading(() => loadUsers(next)));
 
-loading(async () => { await Promise.all([loadUsers(), loadTokens()]); });
+loading(async () => {
+  await Promise.all([loadUsers(), loadTokens()]);
+  const vehicles = await all('/vehicles');
+  byId('user-vehicle').append(...vehicles.map((vehicle) => el('option', { value: vehicle.id }, vehicle.label)));
+});

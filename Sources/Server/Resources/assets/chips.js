@@ -5,6 +5,10 @@ import { el } from './dom.js';
 import { clock, time } from './format.js';
 import { label, t } from './texts.js';
 
+/** States in which something is still to be done, and those in which nothing is. */
+export const openStates = 'requested,assigned,scheduled,waiting,inProgress,interrupted,concluded,amended';
+export const closedStates = 'signed,cancelled,noShow';
+
 export const stateChip = (state) => el('span', { class: 'chip', data: { state }, testid: 'state' }, label('state', state));
 
 export const urgencyChip = (urgency) =>

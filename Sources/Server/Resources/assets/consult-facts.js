@@ -17,7 +17,9 @@ export function showFacts(place, consult) {
       fact('field.dueAt', consult.state === 'requested' ? dateTime(consult.dueAt) : null),
       fact('field.startedAt', dateTime(consult.startedAt)),
       fact('field.endedAt', dateTime(consult.endedAt)),
-      fact('new.consent', consult.consent ? `${label('consentShort', consult.consent.basis)} · ${dateTime(consult.consent.at)}` : null)));
+      fact('new.consent', consult.consent ? `${label('consentShort', consult.consent.basis)} · ${dateTime(consult.consent.at)}` : null)),
+    consult.reasons?.length ? [el('h3', {}, t('field.reasons')), el('ul', { testid: 'reasons' }, consult.reasons.map((one) =>
+      el('li', {}, `${t(`transition.${one.transition}`)}, ${dateTime(one.at)}: ${one.reason}`)))] : null);
 }
 
 function fact(key, value) {

@@ -3,7 +3,7 @@
 import { all, get, query } from './api.js';
 import { Alarm } from './alarm.js';
 import { byId, el, fill, show } from './dom.js';
-import { consultRow, isOverdue, startClocks } from './chips.js';
+import { consultRow, isOverdue, openStates, startClocks } from './chips.js';
 import { follow } from './feed.js';
 import { makeMap } from './map.js';
 import { loading } from './shell.js';
@@ -24,10 +24,10 @@ const form = new TripForm(async (trip) => {
 const panel = new TripPanel(() => refresh());
 
 const { refresh } = follow({ types: 'consult.*,trip.*' }, () => loading(async () => {
-  const [consults, trips] = await Promise.all([get(`/consults${query({ limit: 200 })}`), board.load()]);
+  const [consults, trips] = await Promise.all([get(`/consults${query({ state: openStates, limit: 500 })}`), board.load()]);
   requests = consults.items.filter((consult) => consult.state === 'requested')
     .sort((one, other) => (one.dueAt ?? '9').localeCompare(other.dueAt ?? '9'));
-  form.offer(consults.items.filter((consult) => !['signed', 'cancelled', 'noShow'].includes(consult.state)));
+  form.offer(consults.items);
   drawRequests();
   await nameFacilities(trips);
   fill(byId('trips'), trips.map(row));

@@ -2,7 +2,7 @@
 
 import { all, get, query } from './api.js';
 import { announce, button, byId, el, fill, text } from './dom.js';
-import { isOverdue, startClocks } from './chips.js';
+import { isOverdue, openStates, startClocks } from './chips.js';
 import { Feed } from './feed.js';
 import { timeWithSeconds } from './format.js';
 import { makeMap } from './map.js';
@@ -21,7 +21,7 @@ let consults = [];
 const cursors = [];
 
 // Where this window's list began: a reload shows the same list again, from the same cursor.
-const begin = { get: () => sessionStorage.getItem('hoichan.monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan.monitor', cursor) };
+const begin = { get: () => sessionStorage.getItem('hoichan:monitor') ?? undefined, set: (cursor) => sessionStorage.setItem('hoichan:monitor', cursor) };
 
 function start(after) {
   feed?.close();
@@ -107,7 +107,7 @@ function reload() {
 }
 
 async function refresh() {
-  const [page] = await Promise.all([get(`/consults${query({ limit: 200 })}`), board.load()]);
+  const [page] = await Promise.all([get(`/consults${query({ state: openStates, limit: 500 })}`), board.load()]);
   consults = page.items;
   drawCounters();
   board.draw(map);
@@ -127,9 +127,11 @@ function drawCounters() {
 }
 
 byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start('oldest'); });
-byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan.monitor'); start(undefined); });
+byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); start(undefined); });
 
 start(begin.get());
+// Also when somebody's proxy keeps the socket out.
+reload();
 startClocks(() => { drawCounters(); board.draw(map); });
 setInterval(reload, 30_000);
 map = await makeMap('map');

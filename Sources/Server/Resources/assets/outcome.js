@@ -93,10 +93,12 @@ export class Outcome {
     const { outcome } = consult;
     show(byId('outcome'), Boolean(outcome));
     show(byId('sign-box'), consult.allowed.includes('sign'));
-    if (!outcome) return;
-    fill(byId('outcome-body'), document_(outcome));
-    const signature = outcome.signature;
-    fill(byId('signature'),
+    if (!outcome) return undefined;
+    fill(byId('outcome-body'), written(outcome));
+    const { signature } = outcome;
+    // A crew sees the advice alone, and is told nothing about signatures.
+    if (signature === undefined) return fill(byId('signature'));
+    return fill(byId('signature'),
       signature
         ? el('div', { class: 'signature', testid: 'signature' },
           el('p', {}, t('outcome.signed', { version: outcome.version, time: dateTime(signature.signedAt) })),
@@ -131,18 +133,18 @@ export class Outcome {
   }
 }
 
-function document_(outcome) {
+function written(outcome) {
   const part = (key, value, testid) => (value ? [el('h3', {}, t(key)), el('p', { class: 'prose', testid }, value)] : null);
   return [
     outcome.reason ? part('field.amendReason', outcome.reason) : null,
     part('field.summary', outcome.summary, 'outcome-summary'),
-    el('h3', {}, t('field.diagnoses')),
+    outcome.diagnoses ? el('h3', {}, t('field.diagnoses')) : null,
     el('ul', {}, (outcome.diagnoses ?? []).map(({ code, main }) => el('li', {}, el('b', {}, code), main ? ` · ${t('outcome.main')}` : ''))),
     part('field.disposition', label('disposition', outcome.disposition), 'outcome-disposition'),
     part('field.recommendation', outcome.recommendation, 'outcome-recommendation'),
     outcome.issues?.length ? [el('h3', {}, t('field.issues')), el('dl', { class: 'facts' }, outcome.issues.map(({ question, conclusion }) => [el('dt', {}, question), el('dd', {}, conclusion)]))] : null,
     part('field.followUpAt', outcome.followUpAt ? dateTime(outcome.followUpAt) : null),
-    el('p', { class: 'hint' }, t('outcome.concludedAt', { time: dateTime(outcome.concludedAt), version: outcome.version })),
+    outcome.concludedAt && el('p', { class: 'hint' }, t('outcome.concludedAt', { time: dateTime(outcome.concludedAt), version: outcome.version })),
   ];
 }
 

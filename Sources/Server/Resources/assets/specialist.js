@@ -3,14 +3,13 @@
 import { get, insist, post, query } from './api.js';
 import { Alarm } from './alarm.js';
 import { announce, button, byId, el, fill, show, text } from './dom.js';
-import { consultRow, isOverdue, startClocks } from './chips.js';
+import { consultRow, isOverdue, openStates, startClocks } from './chips.js';
 import { follow } from './feed.js';
 import { addDays, day, dayStart, time, weekday } from './format.js';
 import { uuid7 } from './ids.js';
 import { attempt, loading, me } from './shell.js';
 import { label, t } from './texts.js';
 
-const active = new Set(['assigned', 'scheduled', 'waiting', 'inProgress', 'interrupted', 'concluded', 'amended']);
 const urgencies = ['emergency', 'urgent', 'sameDay', 'routine'];
 const alarm = new Alarm();
 let requests = [];
@@ -41,9 +40,8 @@ const { refresh } = follow({ types: 'consult.*,schedule.changed' }, () => loadin
 
 async function mine() {
   if (!me.practitionerId) return [];
-  const { items } = await get(`/consults${query({ practitioner: me.practitionerId, limit: 100 })}`);
-  return items.filter((consult) => active.has(consult.state))
-    .sort((one, other) => (one.appointment?.start ?? one.requestedAt).localeCompare(other.appointment?.start ?? other.requestedAt));
+  const { items } = await get(`/consults${query({ practitioner: me.practitionerId, state: openStates, limit: 100 })}`);
+  return items.sort((one, other) => (one.appointment?.start ?? one.requestedAt).localeCompare(other.appointment?.start ?? other.requestedAt));
 }
 
 async function drawDay() {

@@ -39,6 +39,8 @@ form.addEventListener('submit', (event) => {
   if (!complete()) return;
   const body = { id: uuid7(), ...readForm(form) };
   const station = pickStation();
+  // The field holds a name to read; the body wants the code.
+  delete body.stationId;
   if (station) body.stationId = station.id;
   if (body.consent) body.consent.at = wireNow();
   if (body.vitals) body.vitals.at = wireNow();

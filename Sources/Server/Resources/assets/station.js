@@ -2,14 +2,13 @@
 
 import { get, query } from './api.js';
 import { byId, fill, show } from './dom.js';
-import { consultRow, isOverdue, startClocks } from './chips.js';
+import { closedStates, consultRow, isOverdue, openStates, startClocks } from './chips.js';
 import { Draft } from './draft.js';
 import { follow } from './feed.js';
 import { Outbox } from './outbox.js';
 import { showOutbox } from './outbox-list.js';
 import { loading, me } from './shell.js';
 
-const finished = new Set(['signed', 'cancelled', 'noShow']);
 const draft = new Draft(me.id, 'consult');
 const outbox = new Outbox(me.id);
 
@@ -21,9 +20,9 @@ showOutbox(outbox, (entry) => {
 });
 
 const { refresh } = follow({ types: 'consult.*' }, () => loading(async () => {
-  const { items } = await get(`/consults${query({ limit: 60 })}`);
-  const open = items.filter((consult) => !finished.has(consult.state));
-  const done = items.filter((consult) => finished.has(consult.state));
+  const [{ items: open }, { items: done }] = await Promise.all([
+    get(`/consults${query({ state: openStates, limit: 100 })}`), get(`/consults${query({ state: closedStates, limit: 20 })}`),
+  ]);
   // What nobody answered stands first, whatever its age.
   open.sort((one, other) => Number(isOverdue(other)) - Number(isOverdue(one)));
   fill(byId('open'), open.map((consult) => consultRow(consult)));

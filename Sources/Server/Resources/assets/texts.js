@@ -5,7 +5,7 @@ const { default: table } = await import(`./texts.${language}.js`);
 
 export const lang = language;
 
-/** `t('call.with', {name})`: a key that is missing shows itself, which a test then finds. */
+/** `t('call.came', {name})`: a key that is missing shows itself, which a test then finds. */
 export function t(key, values) {
   const dot = key.indexOf('.');
   let words = table[key.slice(0, dot)]?.[key.slice(dot + 1)];

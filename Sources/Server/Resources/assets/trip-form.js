@@ -65,7 +65,8 @@ export class TripForm {
     const destination = this.destination();
     for (const [field, fine] of [[byId('trip-destination'), destination], [byId('origin-lat'), byId('origin-lat').value.trim()], [byId('origin-lon'), byId('origin-lon').value.trim()]]) {
       if (fine) continue;
-      mark(field);
+      markField(field, t('error.required'));
+      field.focus();
       return;
     }
     const body = { id: this.id, ...readForm(form), destination: { facilityId: destination.id } };
@@ -83,16 +84,6 @@ export class TripForm {
       showProblem(form, problem);
     }
   }
-}
-
-function mark(field) {
-  if (!field.name) {
-    field.setAttribute('aria-invalid', 'true');
-    field.closest('.field').append(el('p', { class: 'field-error' }, t('error.required')));
-  } else {
-    markField(field, t('error.required'));
-  }
-  field.focus();
 }
 
 function options(select, empty, pairs) {

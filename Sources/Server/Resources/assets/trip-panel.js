@@ -52,7 +52,7 @@ export class TripPanel {
     this.vehicles(select, trip.vehicleId);
     return [
       el('div', { class: 'inline' }, el('div', { class: 'field' }, el('label', { for: 'panel-vehicle' }, t('field.vehicle')), select),
-        button(t('trip.setVehicle'), () => this.patch({ vehicleId: select.value || null }), { testid: 'set-vehicle', data: { key: 'vehicle' } })),
+        button(t('trip.setVehicle'), async () => { if (select.value) await this.patch({ vehicleId: select.value }); }, { testid: 'set-vehicle', data: { key: 'vehicle' } })),
       el('div', { class: 'buttons' }, (trip.allowed ?? []).filter((name) => ['dispatched', 'cancelled', 'stoodDown', 'diverted'].includes(name)).map((name) =>
         button(milestoneName(name), () => this.milestone(name), { testid: `milestone-${name}`, data: { key: name }, class: name === 'dispatched' ? 'primary' : 'quiet' }))),
       el('h3', {}, t('trip.links')),

@@ -13,7 +13,7 @@ export class TripBoard {
 
   /** Those under way, newest first; positions that came by socket since then are kept if they are newer. */
   async load() {
-    const items = (await all('/trips', {}, 200)).filter((trip) => !trip.closed);
+    const items = (await all('/trips', { open: true }, 400)).filter((trip) => !trip.closed);
     const before = this.trips;
     this.trips = new Map(items.map((trip) => [trip.id, { ...trip, position: newer(stamp(trip.position), before.get(trip.id)?.position) }]));
     return [...this.trips.values()];

@@ -1,0 +1,109 @@
+package import Coordinator
+package import Domain
+import HTTPTypes
+
+/// What happens, as it happens: paging here, sockets and Server-Sent Events by the hub. Tickets and the call's socket.
+package struct EventRoutes: Sendable {
+  /// What Realtime does with a request that was let in. A socket's function ends with `SocketUpgrade.accept`.
+  package struct Live: Sendable {
+    package typealias Feed =
+      @Sendable (_ request: EndpointRequest, _ caller: Caller, _ filter: EventFilter, _ after: String?) async throws ->
+      EndpointResponse
+    package typealias Call =
+      @Sendable (_ request: EndpointRequest, _ caller: Caller, _ consult: String) async throws -> EndpointResponse
+
+    package var socket: Feed
+    package var stream: Feed
+    package var call: Call
+
+    package init(socket: @escaping Feed, stream: @escaping Feed, call: @escaping Call) {
+      self.socket = socket
+      self.stream = stream
+      self.call = call
+    }
+  }
+
+  let coordinator: Coordinator
+  let live: Live
+
+  package init(_ coordinator: Coordinator, live: Live) {
+    self.coordinator = coordinator
+    self.live = live
+  }
+
+  package var endpoints: [Endpoint] { [events, ticket, call] }
+
+  private static let ticketParameter = QueryParameter(
+    "ticket", .string(1...100), "For a socket, in place of a cookie or token.")
+
+  private var events: Endpoint {
+    let terms = Schema.array(.string(1...100), 1...Limits.filterTerms)
+    return Endpoint(
+      .get, "/api/v1/events", "readEvents", .events, "The feed: a page, a stream or a socket.",
+      note: "A page of the log, oldest first. With `Accept: text/event-stream` a stream that goes on; "
+        + "with `Upgrade: websocket` the feed's socket (`hoichan.feed.v1`).", access: .socket,
+      query: [
+        QueryParameter("after", .string(1...Limits.cursorBytes), "A cursor, exclusive, or `oldest`."),
+        QueryParameter("types", terms, "With `*`: `consult.*`."), QueryParameter("facility", terms),
+        QueryParameter("specialty", terms), QueryParameter("subject", terms), .limit, Self.ticketParameter,
+      ],
+      answers: [
+        .json(.eventPage, "A page of events.").or("text/event-stream", .string)
+      ], rejections: [.forbidden, .cursorGap, .upgradeRequired]
+    ) { [coordinator, live] request in
+      let filter = EventFilter(
+        types: request.list("types"), facilities: Set(request.list("facility")),
+        specialties: Set(request.list("specialty")), subjects: Set(request.list("subject")))
+      let after = request.text("after")
+      if SocketUpgrade.isAsked(request) {
+        let caller = try await Self.socketCaller(request, coordinator, purpose: "events", consult: nil)
+        try caller.require(.readEvents)
+        return try await live.socket(request, caller, filter, after)
+      }
+      if request.headers[.accept]?.lowercased().contains("text/event-stream") ?? false {
+        let caller = try request.caller
+        try caller.require(.readEvents)
+        return try await live.stream(request, caller, filter, request.headers[.lastEventID] ?? after)
+      }
+      return .init(
+        try await coordinator.eventPage(try request.call, after: after, filter: filter, limit: request.limit))
+    }
+  }
+
+  private var ticket: Endpoint {
+    Endpoint(
+      .post, "/api/v1/tickets", "issueTicket", .events, "A pass for one socket, for 60 seconds.",
+      body: .ticketBody, answers: [.json(.created, .ticket, "The ticket, shown once.")]
+    ) { [coordinator] request in
+      let consult = request.body["consultId"]?.string?.lowercased()
+      let purpose = request.body["purpose"]?.string ?? "events"
+      if purpose == "call", consult == nil {
+        throw Rejection.invalid("/consultId", "required", "A call is a consult's: say which.")
+      }
+      return .init(try await coordinator.issueTicket(try request.call, purpose: purpose, consult: consult))
+    }
+  }
+
+  private var call: Endpoint {
+    Endpoint(
+      .get, "/api/v1/consults/{id}/call", "joinCall", .events, "The call's socket (`hoichan.call.v1`).",
+      access: .socket, query: [Self.ticketParameter],
+      answers: [.empty(.switchingProtocols, "The socket is open.")],
+      rejections: [.forbidden, .illegalTransition, .upgradeRequired]
+    ) { [coordinator, live] request in
+      guard SocketUpgrade.isAsked(request) else {
+        throw Rejection(.upgradeRequired, "The call is a WebSocket: ask with `Upgrade: websocket`.")
+      }
+      let caller = try await Self.socketCaller(request, coordinator, purpose: "call", consult: request["id"])
+      return try await live.call(request, caller, request["id"])
+    }
+  }
+
+  /// A ticket outranks cookie and token, since somebody made it for just this.
+  private static func socketCaller(
+    _ request: EndpointRequest, _ coordinator: Coordinator, purpose: String, consult: String?
+  ) async throws -> Caller {
+    guard let ticket = request.text("ticket") else { return try request.caller }
+    return try await coordinator.redeem(ticket: ticket, purpose: purpose, consult: consult)
+  }
+}

@@ -1,0 +1,30 @@
+import Domain
+
+extension Schema {
+  /// CloudEvents 1.0 in its JSON form.
+  static let event = Schema.object {
+    Member.required("specversion", .choice(["1.0"]))
+    Member.required("id", .string)
+    Member.required("type", .choice(EventType.self))
+    Member.required("source", .string)
+    Member.required("subject", .string)
+    Member.required("time", .dateTime)
+    Member.required("sequence", .string, "Decimal, 12 digits. Readers with a filter see jumps.")
+    Member.required("datacontenttype", .choice(["application/json"]))
+    Member.required("data", .map(.any), "Ids, codes and times; never a patient's identity or free text.")
+  }.named("Event")
+
+  static let eventPage = Schema.object {
+    Member.required(
+      "items",
+      .array(
+        .object {
+          Member.required("cursor", .string, "The position after this event.")
+          Member.required("event", .event)
+        }))
+    Member.required("next", .string.orNull, "Null at the head.")
+    Member.required("cursor", .string, "The position after this page, even an empty one.")
+    Member.required("oldest", .string)
+    Member.required("head", .string)
+  }.named("EventPage")
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+import Foundation
+
+/// Prints the description of the interface that the server also gives at `/openapi.json`.
+struct OpenAPICommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "openapi", abstract: "Prints the OpenAPI 3.1 description.")
+
+  func run() async throws {
+    FileHandle.standardOutput.write(Data(try await Wiring.openAPI()))
+  }
+}
+
+/// Brings the schema up to date without serving.
+struct MigrateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate", abstract: "Makes the database or brings its schema up to date.")
+  @OptionGroup var settings: SettingsOptions
+
+  func run() async throws { try await administer(settings) { _, _ in print("The schema is up to date.") } }
+}

@@ -1,0 +1,72 @@
+import Server
+import Coordinator
+import Crypto
+import Domain
+import Foundation
+import Logging
+import StorageSQLite
+
+/// The opened database and the use cases over it: what every command begins with.
+struct Deployment {
+  let store: SQLiteStore
+  let coordinator: Coordinator
+  let secrets: Secrets
+  let logger: Logger
+
+  /// - Parameter publish: where positions and presence go; only a server has somebody to tell.
+  init(_ settings: Settings, logger: Logger, publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }) throws {
+    self.logger = logger
+    store = try SQLiteStore(path: settings.databasePath, logger: logger)
+    secrets = Secrets(key: try SecretKey.read(settings))
+    let publicURL = settings.server.publicURL ?? Self.address(settings)
+    coordinator = Coordinator(
+      store: store, secrets: secrets, publicURL: { publicURL }, logger: logger, publish: publish)
+  }
+
+  /// - Parameter port: what was bound, where the setting is 0.
+  static func address(_ settings: Settings, port: Int? = nil) -> String {
+    let host = settings.server.host.contains(":") ? "[\(settings.server.host)]" : settings.server.host
+    return "\(settings.server.tls == nil ? "http" : "https")://\(host):\(port ?? settings.server.port)"
+  }
+
+  /// Who the command line is: whoever can write the database file may do everything anyway.
+  func administrator() async throws -> Caller {
+    let parents = try await store.read { try $0.facilityParents() }
+    return Caller(
+      sessionId: "command-line", kind: .token, personId: "command-line", username: "command-line",
+      name: "Command line", grants: [Grant(role: .admin, facilities: parents.map(\.code))],
+      tree: FacilityTree(parents: parents))
+  }
+
+  static func logger(_ settings: Settings) -> Logger {
+    var logger = Logger(label: "hoichan", factory: { StreamLogHandler.standardError(label: $0) })
+    logger.logLevel = settings.logLevel
+    return logger
+  }
+}
+
+/// The deployment's secret key: a setting, or a file beside the database that only its owner reads.
+enum SecretKey {
+  static func read(_ settings: Settings) throws -> [UInt8] {
+    if let text = settings.secretKey {
+      guard text.utf8.count >= 32 else {
+        throw UnreadableFile(path: "HOICHAN_SECRET_KEY", reason: "it must have at least 32 characters")
+      }
+      return Array(text.utf8)
+    }
+    let file = URL(fileURLWithPath: settings.databasePath).deletingLastPathComponent().appending(path: "secret.key")
+    if let known = try? Data(contentsOf: file), known.count >= 32 { return Array(known) }
+    let made = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+    let descriptor = open(file.path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      // Another process may have made it a moment ago.
+      if let known = try? Data(contentsOf: file), known.count >= 32 { return Array(known) }
+      throw UnreadableFile(path: file.path, reason: String(cString: strerror(errno)))
+    }
+    defer { close(descriptor) }
+    guard write(descriptor, made, made.count) == made.count, fsync(descriptor) == 0 else {
+      throw UnreadableFile(path: file.path, reason: "it could not be written")
+    }
+    return made
+  }
+}

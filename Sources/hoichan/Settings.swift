@@ -1,0 +1,120 @@
+import ArgumentParser
+import Configuration
+import Domain
+import Foundation
+import Logging
+import Server
+import SystemPackage
+
+/// Settings by file, `HOICHAN_*` environment and flags, in rising precedence (CONTRACT "Commands").
+struct SettingsOptions: ParsableArguments {
+  @Option(help: "A JSON file of settings, such as {\"database\": \"sqlite:/var/lib/hoichan/hoichan.sqlite\"}.")
+  var config: String?
+
+  @Option(help: "sqlite:PATH. Also HOICHAN_DATABASE.")
+  var database: String?
+
+  @Option(help: "trace, debug, info, notice, warning, error or critical. Also HOICHAN_LOG_LEVEL.")
+  var logLevel: String?
+
+  /// - Parameter flags: further settings that were given as flags, by their names.
+  func read(_ flags: [String: String?] = [:]) async throws -> Settings {
+    var values: [AbsoluteConfigKey: ConfigValue] = [:]
+    for (name, value) in flags.merging(["database": database, "log.level": logLevel], uniquingKeysWith: { $1 ?? $0 }) {
+      if let value { values[AbsoluteConfigKey(ConfigKey(name))] = ConfigValue(stringLiteral: value) }
+    }
+    var providers: [any ConfigProvider] = [
+      InMemoryProvider(name: "flags", values: values),
+      EnvironmentVariablesProvider().prefixKeys(with: "hoichan"),
+    ]
+    if let config {
+      do {
+        providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(config)))
+      } catch {
+        throw ValidationError("The settings file \(config) cannot be read: \(error)")
+      }
+    }
+    return try Settings(ConfigReader(providers: providers))
+  }
+}
+
+/// What an operator decided.
+struct Settings {
+  var databasePath: String
+  var secretKey: String?
+  var logLevel: Logger.Level
+  var server: ServerSettings
+
+  init(_ config: ConfigReader) throws {
+    // An empty setting is no setting: an environment file can name all of them.
+    func text(_ key: ConfigKey, secret: Bool = false) -> String? {
+      config.string(forKey: key, isSecret: secret).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    func list(_ key: ConfigKey, secret: Bool = false) -> [String] {
+      (text(key, secret: secret) ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
+    let database = text("database", secret: true) ?? "sqlite:./data/hoichan.sqlite"
+    guard database.hasPrefix("sqlite:"), database.count > 7 else {
+      throw ValidationError("HOICHAN_DATABASE must be sqlite:PATH in this release.")
+    }
+    databasePath = URL(fileURLWithPath: String(database.dropFirst(7))).path
+    secretKey = text("secret.key", secret: true)
+    let level = text("log.level") ?? "info"
+    guard let parsed = Logger.Level(rawValue: level) else {
+      throw ValidationError("HOICHAN_LOG_LEVEL: '\(level)' is no level; info is usual.")
+    }
+    logLevel = parsed
+
+    server = ServerSettings()
+    (server.host, server.port) = try Self.address(text("listen") ?? "127.0.0.1:8080")
+    server.publicURL = text("public.url").map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+    server.trustedProxies = try list("trusted.proxies").map { block in
+      guard let parsed = AddressBlock(block) else {
+        throw ValidationError("HOICHAN_TRUSTED_PROXIES: '\(block)' is no address or block, such as 10.0.0.0/8.")
+      }
+      return parsed
+    }
+    switch (text("tls.cert"), text("tls.key")) {
+    case (nil, nil): break
+    case (let certificate?, let key?): server.tls = .init(certificate: certificate, key: key)
+    default: throw ValidationError("HOICHAN_TLS_CERT and HOICHAN_TLS_KEY go together.")
+    }
+    server.turnURLs = list("turn.urls")
+    server.turnSecrets = list("turn.secret", secret: true)
+    if !server.turnURLs.isEmpty, server.turnSecrets.isEmpty {
+      throw ValidationError("HOICHAN_TURN_URLS needs HOICHAN_TURN_SECRET.")
+    }
+    server.tilesURL = text("tiles.url")
+    try Self.limit(text("limit.requests"), "HOICHAN_LIMIT_REQUESTS") { perSecond in
+      server.requestRate = .init(perSecond: perSecond, burst: perSecond * 4)
+    }
+    try Self.limit(text("limit.signins"), "HOICHAN_LIMIT_SIGNINS") { perMinute in
+      let rate = ServerSettings.Rate(perSecond: perMinute / 60, burst: perMinute)
+      server.signInRate = rate
+      server.signInNameRate = rate
+      server.signInAddressRate = rate
+    }
+    try Self.limit(text("limit.sockets"), "HOICHAN_LIMIT_SOCKETS") { server.connectionsPerAddress = Int($0) }
+  }
+
+  private static func limit(_ text: String?, _ name: String, _ set: (Double) -> Void) throws {
+    guard let text else { return }
+    guard let value = Double(text), value >= 1, value <= 1e9 else {
+      throw ValidationError("\(name): '\(text)' is no number from 1 on.")
+    }
+    set(value)
+  }
+
+  /// `host:port`, `[v6]:port`.
+  private static func address(_ text: String) throws -> (String, Int) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+      (0...65535).contains(port)
+    else { throw ValidationError("HOICHAN_LISTEN: '\(text)' is not host:port.") }
+    let host = text[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+    return (host.isEmpty ? "0.0.0.0" : host, port)
+  }
+
+  /// Whether only this machine can reach the server.
+  var isLoopback: Bool { server.host == "localhost" || server.host == "::1" || server.host.hasPrefix("127.") }
+}

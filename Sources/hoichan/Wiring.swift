@@ -1,0 +1,118 @@
+import UnixSignals
+import ArgumentParser
+import Coordinator
+import Domain
+import Foundation
+import Logging
+import Metrics
+import NIOCore
+import Realtime
+import Server
+import ServiceLifecycle
+import StorageSQLite
+
+/// Puts the parts together: the one place that knows all of them.
+enum Wiring {
+  static let version = "0.1.0"
+
+  /// Serves until SIGTERM or SIGINT.
+  /// - Parameters:
+  ///   - prepare: runs on the opened database before the port is bound; what it throws stops the start.
+  ///   - ready: told the bound port.
+  static func serve(
+    _ settings: Settings, isDemo: Bool = false, live: Bool = false, logger: Logger,
+    prepare: (Deployment) async throws -> Void, ready: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    FileLimit.raise(logger)
+    let registry = PrometheusRegistry()
+    MetricsSystem.bootstrap(registry)
+    let publisher = FeedPublisher()
+    let deployment = try Deployment(settings, logger: logger, publish: publisher.publish)
+    defer { deployment.store.close() }
+    try await prepare(deployment)
+
+    var serverSettings = settings.server
+    serverSettings.isDemo = isDemo
+    let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
+    var services: [any Service] = [DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms]
+    if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
+    // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
+    services.append(try app.server.service(logger: logger) { ready($0) })
+    let group = ServiceGroup(
+      configuration: .init(
+        services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    do {
+      try await group.run()
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      throw ValidationError("\(settings.server.host):\(settings.server.port) is taken by another program.")
+    }
+  }
+
+  /// The description of the interface, without serving it.
+  static func openAPI() async throws -> [UInt8] {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
+    settings.secretKey = String(repeating: "-", count: 32)
+    let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
+    let deployment = try Deployment(settings, logger: logger)
+    defer { deployment.store.close() }
+    let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
+    return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
+  }
+}
+
+/// Everything that answers: the hub, the rooms, and the server over them.
+struct App {
+  let hub: FeedHub
+  let rooms: CallRooms
+  let server: HTTPServer
+
+  init(
+    _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
+  ) throws {
+    let coordinator = deployment.coordinator
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + SQLiteStore.metricDescriptions {
+      registry.describe(label, help)
+    }
+    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
+    let rooms = CallRooms(
+      coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
+      publish: publisher.publish, logger: deployment.logger)
+    server = try HTTPServer.assemble(
+      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms)
+    ) { hub.sessionEnded($0.sessionId) }
+    self.hub = hub
+    self.rooms = rooms
+  }
+
+  private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
+    EventRoutes.Live(
+      socket: { request, caller, filter, after in
+        let subscription = try await hub.subscribe(caller, after: after, filter: filter)
+        return try await SocketUpgrade.accept(
+          request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
+      },
+      stream: { request, caller, filter, after in
+        let stream = FeedStream(try await hub.subscribe(caller, after: after, filter: filter))
+        return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
+      },
+      call: { request, caller, consult in
+        let admission = try await rooms.admit(caller, consult: consult)
+        return try await SocketUpgrade.accept(
+          request, subprotocol: CallRooms.subprotocol, limits: CallRooms.socketLimits, delegate: admission.delegate)
+      })
+  }
+}
+
+/// Sockets are files: the server takes as many as the system lets it.
+enum FileLimit {
+  static func raise(_ logger: Logger) {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+      logger.warning("the limit of open files could not be raised", metadata: ["limit": "\(limit.rlim_cur)"])
+    }
+  }
+}
