@@ -1,3 +1,4 @@
+import StorageSQLite
 import Configuration
 import Coordinator
 import Domain
