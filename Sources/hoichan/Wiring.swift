@@ -1,3 +1,4 @@
+import HTTPTypes
 import UnixSignals
 import ArgumentParser
 import Coordinator
