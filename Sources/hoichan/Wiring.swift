@@ -1,3 +1,4 @@
+import HTTPTypes
 import UnixSignals
 import ArgumentParser
 import Coordinator
@@ -72,7 +73,9 @@ struct App {
     _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
-    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions { registry.describe(label, help) }
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + SQLiteStore.metricDescriptions {
+      registry.describe(label, help)
+    }
     let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
     let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
@@ -92,7 +95,8 @@ struct App {
           request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
       },
       stream: { request, caller, filter, after in
-        let stream = FeedStream(try await hub.subscribe(caller, after: after, filter: filter))
+        let stream = FeedStream(
+          try await hub.subscribe(caller, after: after, filter: filter), channel: request.context.channel)
         return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
       },
       call: { request, caller, consult in

@@ -66,7 +66,7 @@ private let harness = Harness(
   @Test func answers() async throws {
     let called = try await harness.call(.get, "/things/\(id.uppercased())", token: "t")
     #expect(called.status == 200)
-    #expect(try called.json == ["id": .string(id)])
+    #expect(called.json == ["id": .string(id)])
     #expect(called[.contentType] == "application/json")
     #expect(called[.cacheControl] == "no-store")
     #expect(called[.xContentTypeOptions] == "nosniff")
@@ -76,7 +76,7 @@ private let harness = Harness(
     let called = try await harness.call(.post, "/things", token: "t", body: Array(#"{"name":"Tim","x":1}"#.utf8))
     #expect(called.status == 201)
     #expect(called[.location] == "/things/1")
-    #expect(try called.json == ["name": "Tim"])
+    #expect(called.json == ["name": "Tim"])
   }
 
   @Test func answersHead() async throws {
@@ -133,7 +133,7 @@ private let harness = Harness(
     for _ in 0..<2 { #expect(try await throttled.call(.post, "/sign-in").status == 204) }
     let called = try await throttled.call(.post, "/sign-in")
     #expect(called.status == 429 && called.code == "too-many")
-    #expect(called[.retryAfter] == "1000")
+    #expect((900...1000).contains(Int(called[.retryAfter] ?? "") ?? 0))
     #expect(try await throttled.call(.get, "/nowhere").status == 429)
     throttled.peer = "203.0.113.6"
     #expect(try await throttled.call(.post, "/sign-in").status == 204)
@@ -186,7 +186,7 @@ private let harness = Harness(
 
   @Test func tellsWhereABodyBreaks() async throws {
     let called = try await harness.call(.post, "/things", token: "t", body: Array(#"{"name" 1}"#.utf8))
-    #expect(try called.json["offset"] == 8)
+    #expect(called.json["offset"] == 8)
     let broken = try await harness.call(
       .post, "/things", token: "t", body: Array(#"{"name":""#.utf8) + [0xFF, 0x22, 0x7D])
     #expect(broken.status == 400 && broken.code == "malformed")
@@ -217,7 +217,7 @@ private let harness = Harness(
     let called = try await harness.call(
       .get, "/search?need=true&q=Tr%E1%BA%A1m+y&limit=7&from=2026-11-21T08:30:00+07:00&types=a,b&other=1")
     #expect(
-      try called.json == [
+      called.json == [
         "q": "Trạm y", "limit": 7, "from": "2026-11-21T08:30:00+07:00", "types": ["a", "b"],
       ])
   }
@@ -234,7 +234,7 @@ private let harness = Harness(
     let called = try await harness.call(.get, "/search?" + query)
     #expect(called.status == 422 && called.code == "invalid")
     #expect(called.pointers == [pointer])
-    #expect(try called.json["errors"]?.array?.first?["code"] == .string(code))
+    #expect(called.json["errors"]?.array?.first?["code"] == .string(code))
   }
 
   @Test func refusesBrokenEscapes() async throws {
@@ -276,7 +276,7 @@ private let harness = Harness(
   @Test func showsNothingOfAFault() async throws {
     let called = try await harness.call(.get, "/broken")
     #expect(called.status == 500)
-    #expect(try called.json["requestId"] == "request-1")
+    #expect(called.json["requestId"] == "request-1")
     #expect(!called.text.contains("Broken"))
   }
 

@@ -13,7 +13,7 @@ import Testing
 /// Calls a router as the server does, without a port: the same responder, a channel that goes nowhere.
 struct Harness {
   let responder: RouterResponder<AppContext>
-  let registry = PrometheusRegistry()
+  let registry: PrometheusRegistry
   let log = Log()
   var peer = "203.0.113.5"
 
@@ -21,8 +21,17 @@ struct Harness {
     _ endpoints: [Endpoint], settings: ServerSettings = ServerSettings(),
     errorPage: EndpointServices.ErrorPage? = nil, callers: [String: Caller] = [:]
   ) {
-    let services = EndpointServices(settings: settings, metrics: registry, errorPage: errorPage) { callers[$0] }
-    responder = HTTPServer(endpoints: endpoints, services: services).responder
+    let registry = PrometheusRegistry()
+    let services = EndpointServices(settings: settings, metrics: registry, errorPage: errorPage) { token in
+      guard let caller = callers[token] else { throw Rejection.unauthenticated }
+      return caller
+    }
+    self.init(HTTPServer(endpoints: endpoints, services: services), registry: registry)
+  }
+
+  init(_ server: HTTPServer, registry: PrometheusRegistry = PrometheusRegistry()) {
+    responder = server.responder
+    self.registry = registry
   }
 
   func call(
@@ -75,9 +84,10 @@ struct Called {
   let bytes: [UInt8]
   var status: Int { response.status.code }
   var text: String { String(decoding: bytes, as: UTF8.self) }
-  var json: JSON { get throws { try JSON(parsing: bytes) } }
-  var code: String? { (try? json)?["code"]?.string }
-  var pointers: [String] { (try? json)?["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? [] }
+  /// `null` for what is no JSON.
+  var json: JSON { (try? JSON(parsing: bytes)) ?? .null }
+  var code: String? { json["code"]?.string }
+  var pointers: [String] { json["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? [] }
   subscript(name: HTTPField.Name) -> String? { response.headers[name] }
 }
 
