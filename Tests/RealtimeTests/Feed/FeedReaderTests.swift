@@ -15,7 +15,7 @@ import Testing
       let reader = try await Reader(site)
       #expect(try await reader.kinds(1) == ["ready \(start.seq)"])
       try await site.append(3)
-      #expect(try await reader.kinds(3) == (1...3).map { "event \(start.seq + $0)" })
+      #expect(try await reader.kinds(3) == (Int64(1)...3).map { "event \(start.seq + $0)" })
     }
   }
 
@@ -149,7 +149,7 @@ import Testing
       #expect(try await slow.isQuiet())
       // It is far behind the ring now: the log has what it missed.
       try await slow.set(writable: true)
-      #expect(try await slow.kinds(200) == (1...200).map { "event \(start + $0)" })
+      #expect(try await slow.kinds(200) == (Int64(1)...200).map { "event \(start + $0)" })
       try await site.append(1)
       #expect(try await slow.kinds(1) == ["event \(start + 201)"])
     }

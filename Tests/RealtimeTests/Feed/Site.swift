@@ -228,7 +228,7 @@ struct SiteServer: Sendable {
     let caller = try await site.caller(parameter("as") ?? "monitor")
     let filter = EventFilter(types: parameter("types").map { [$0] } ?? [])
     if request.uri.path == "/stream" {
-      let after = request.head.headerFields[.lastEventID] ?? parameter("after")
+      let after = HTTPField.Name("Last-Event-ID").flatMap { request.head.headerFields[$0] } ?? parameter("after")
       let stream = FeedStream(try await site.subscribe(caller, after: after, filter), channel: channel)
       return Response(status: .ok, headers: FeedStream.headers, body: stream.body)
     }
