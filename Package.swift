@@ -107,8 +107,8 @@ let package = Package(
     .testTarget(
       name: "RealtimeTests",
       dependencies: [
-        "Domain", "Coordinator", "Realtime", nioCore, nioEmbedded, nioPosix, nioHTTP1,
-        nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
+        "Domain", "Coordinator", "Realtime", "Storage", "StorageSQLite", nioCore, nioEmbedded,
+        nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
         logging,
       ],
       swiftSettings: strict),
