@@ -75,21 +75,26 @@ extension Endpoint {
     }
     if options.contains(.idempotent) {
       list.append(
-        header("Idempotency-Key", "Repeats of the same request with the same key get the first answer, for 24 hours."))
+        header(
+          "Idempotency-Key", "Repeats of the same request with the same key get the first answer, for 24 hours.",
+          "^[!-~]{1,\(Limits.idempotencyKey)}$"))
     }
     if options.contains(.ifMatch) {
-      list.append(header("If-Match", "The `ETag` that was read; refused if it changed."))
+      list.append(header("If-Match", "The `ETag` that was read; refused if it changed.", Self.tags))
     }
-    if options.contains(.etag), !isWrite { list.append(header("If-None-Match", "The `ETag` that the client has.")) }
+    if options.contains(.etag), !isWrite {
+      list.append(header("If-None-Match", "The `ETag` that the client has.", Self.tags))
+    }
     return list
   }
 
-  private func header(_ name: String, _ note: String) -> JSON {
+  /// `*`, or quoted tags with commas between them.
+  private static let tags = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$"
+
+  private func header(_ name: String, _ note: String, _ pattern: String) -> JSON {
     [
       "name": .string(name), "in": "header", "required": false, "description": .string(note),
-      "schema": [
-        "type": "string", "minLength": 1, "maxLength": .int(Int64(Limits.idempotencyKey)), "pattern": "^[!-~]+$",
-      ],
+      "schema": ["type": "string", "pattern": .string(pattern)],
     ]
   }
 
