@@ -67,7 +67,7 @@ let package = Package(
       name: "Storage", dependencies: ["Domain", "Coordinator", crypto], swiftSettings: strict),
     .target(
       name: "StorageSQLite",
-      dependencies: ["Domain", "Coordinator", "Storage", grdb, sqlite, logging],
+      dependencies: ["Domain", "Coordinator", "Storage", grdb, sqlite, logging, metrics],
       swiftSettings: strict),
     .target(
       name: "Realtime",

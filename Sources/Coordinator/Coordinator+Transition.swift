@@ -12,6 +12,8 @@ extension Coordinator {
       var consult = try Self.load(tx, id, call, transition, now: now)
       let before = consult
       let vehicles = try tx.vehicles(ridingFor: id)
+      let side = try Self.missingSide(transition, body)
+      let reason = try Self.reason(transition, body)
       var machine = consult.machine
       let move: ConsultMove
       switch transition {
@@ -41,11 +43,11 @@ extension Coordinator {
       consult.appointment = machine.appointment
       if move.freesClaims { try Self.freeClaims(tx, before, as: move.to, now: now) }
       try tx.update(&consult)
-      if let reason = body["reason"]?.string {
+      if let reason {
         let reason = ConsultReason(transition: transition, at: now, actor: caller.personId, reason: reason)
         try tx.insert(reason, consult: id)
       }
-      try tx.append(Self.event(move, consult, before: before, body, by: caller), at: now)
+      try tx.append(Self.event(move, consult, before: before, side: side, by: caller), at: now)
       if transition == .decline { try Self.waitAgain(tx, &consult, now: now) }
       if move.freesClaims, before.holdsClaims, let practitioner = before.practitioner {
         try tx.append(Self.scheduleChanged(practitioner, directory, by: caller), at: now)
@@ -58,6 +60,24 @@ extension Coordinator {
     }
     if transition == .decline || transition == .cancel || transition == .noShow { busy.invalidateAll() }
     return answer
+  }
+
+  // What a client adds to other moves is ignored: it was held against no schema, and an event must hold no free text.
+
+  private static func missingSide(_ transition: ConsultTransition, _ body: JSON) throws -> ConsultSide? {
+    guard transition == .noShow else { return nil }
+    guard let side = body["side"]?.string.flatMap(ConsultSide.init(rawValue:)) else {
+      throw Rejection.invalid("/side", "enum", "Say which side did not come.")
+    }
+    return side
+  }
+
+  private static func reason(_ transition: ConsultTransition, _ body: JSON) throws -> String? {
+    guard transition == .decline || transition == .cancel else { return nil }
+    guard let reason = body["reason"]?.string, !reason.isBlank else {
+      throw Rejection.invalid("/reason", "required", "Say why.")
+    }
+    return reason
   }
 
   /// The consult, if the caller may make this move and has read its present version.
@@ -85,7 +105,7 @@ extension Coordinator {
 
   /// Events of a consult that leaves a practitioner still name them and their facility: they must hear of it.
   private static func event(
-    _ move: ConsultMove, _ consult: Consult, before: Consult, _ body: JSON, by caller: Caller
+    _ move: ConsultMove, _ consult: Consult, before: Consult, side: ConsultSide?, by caller: Caller
   ) -> EventDraft {
     var named = consult
     named.practitioner = consult.practitioner ?? before.practitioner
@@ -93,7 +113,7 @@ extension Coordinator {
     return named.event(move.event, by: caller) { data in
       data.start = before.appointment?.start ?? consult.appointment?.start
       data.end = before.appointment?.end ?? consult.appointment?.end
-      data.side = body["side"]?.string
+      data.side = side
     }
   }
 

@@ -47,6 +47,11 @@ package final class SQLiteStore: Store {
     checkpointer.stop()
   }
 
+  package static let metricDescriptions = [
+    (label: "storage.commit.groups", help: "Groups of write transactions, each committed by one fdatasync."),
+    (label: "storage.transactions", help: "Write transactions that were tried."),
+  ]
+
   /// How many commit groups there were since the start.
   package var commitGroups: Int { writer.commitGroups }
 

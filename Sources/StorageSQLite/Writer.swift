@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import GRDBSQLite
 import Logging
+import Metrics
 import Storage
 import Synchronization
 
@@ -17,6 +18,8 @@ final class Writer: Sendable {
   private let committed: @Sendable (CommitSource) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let groups = Atomic<Int>(0)
+  private let groupCounter = Counter(label: "storage.commit.groups")
+  private let jobCounter = Counter(label: "storage.transactions")
 
   /// How many groups were committed: each cost one fdatasync.
   var commitGroups: Int { groups.load(ordering: .relaxed) }
@@ -62,6 +65,8 @@ final class Writer: Sendable {
       if !group.isEmpty {
         commit(group, connection, transaction)
         groups.add(1, ordering: .relaxed)
+        groupCounter.increment()
+        jobCounter.increment(by: group.count)
         committed(.thisProcess)
         wal.groupCommitted(checkpointer)
       }

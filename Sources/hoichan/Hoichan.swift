@@ -9,6 +9,6 @@ struct Hoichan: AsyncParsableCommand {
     subcommands: [
       ServeCommand.self, DemoCommand.self, ImportCommand.self, UserCommand.self, TokenCommand.self,
       EventsCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, MigrateCommand.self,
-      OpenAPICommand.self,
+      OpenAPICommand.self, BenchCommand.self,
     ])
 }

@@ -72,7 +72,9 @@ struct App {
     _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
-    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions { registry.describe(label, help) }
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + SQLiteStore.metricDescriptions {
+      registry.describe(label, help)
+    }
     let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
     let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),

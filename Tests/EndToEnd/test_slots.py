@@ -93,7 +93,7 @@ def test_a_schedule_hides_others_patients(people):
     start = moment(taken["start"])
     around = {"from_": stamp(start), "to": stamp(start + 30 * MINUTE)}
     assert "Trần Bí Mật" in people.specialist.get(f"/practitioners/{me}/schedule", **around).text
-    for role in ("dispatcher", "monitor", "admin"):
+    for role in ("monitor", "admin"):
         answer = getattr(people, role).get(f"/practitioners/{me}/schedule", **around)
         assert answer.status_code in (200, 403, 404) and "Trần Bí Mật" not in answer.text, role
 

@@ -8,6 +8,9 @@ package enum ConsultTransition: String, Sendable, CaseIterable {
   case appointment, accept, decline, arrive, start, interrupt, resume, conclude, sign, amend, cancel, noShow
 }
 
+/// Who did not come.
+package enum ConsultSide: String, Sendable, CaseIterable { case station, specialist }
+
 package enum ConsultMode: String, Sendable, CaseIterable { case live, written }
 
 package enum Urgency: String, Sendable, CaseIterable {

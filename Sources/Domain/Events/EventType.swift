@@ -53,7 +53,7 @@ package struct EventData: Sendable, Equatable {
   package var milestone: Milestone?
   package var at: Instant?
   package var flags: [String]?
-  package var side: String?
+  package var side: ConsultSide?
   package var role: Role?
   package var participants: Int64?
   package var latitude: Double?
@@ -74,7 +74,7 @@ package struct EventData: Sendable, Equatable {
       "start": start.map { .instant($0) }, "end": end.map { .instant($0) }, "dueAt": dueAt.map { .instant($0) },
       "disposition": disposition.map { .string($0.rawValue) }, "version": version.map { .int($0) },
       "sha256": sha256.map { .string($0) }, "milestone": milestone.map { .string($0.rawValue) },
-      "at": at.map { .instant($0) }, "flags": flags.map { .strings($0) }, "side": side.map { .string($0) },
+      "at": at.map { .instant($0) }, "flags": flags.map { .strings($0) }, "side": side.map { .string($0.rawValue) },
       "role": role.map { .string($0.rawValue) }, "participants": participants.map { .int($0) },
       "lat": latitude.map { .double($0) }, "lon": longitude.map { .double($0) }, "speed": speed.map { .double($0) },
       "heading": heading.map { .double($0) }, "accuracy": accuracy.map { .double($0) },

@@ -77,6 +77,13 @@ package struct PageRoutes: Sendable {
     ) { request in try respond(page, request) }
   }
 
+  /// Vietnamese unless somebody chose otherwise here: many a browser in the country is set to English by nobody's will.
+  private static func language(_ query: String?, _ headers: HTTPFields) -> Language {
+    var chosen = headers
+    chosen[.acceptLanguage] = nil
+    return Language(query: query, headers: chosen)
+  }
+
   private func access(_ page: Page) -> Endpoint.Access {
     switch page {
     case .signIn: .optional
@@ -87,8 +94,8 @@ package struct PageRoutes: Sendable {
 
   private func respond(_ page: Page, _ request: EndpointRequest) throws -> EndpointResponse {
     if let role = page.role, !(try request.caller.has(role)) { throw Rejection.forbidden }
-    let language = request.language
     let query = request.raw.uri.query
+    let language = Self.language(query, request.headers)
     var values = PageValues(
       page: page, title: texts.text("title", page.rawValue, language) ?? "", language: language,
       caller: request.signedIn, target: (request.raw.uri.path, query),

@@ -35,7 +35,7 @@ struct DemoCommand: AsyncParsableCommand {
   }
 
   /// Loads the province unless the database has one; a database that is in real use is left alone.
-  private static func fill(_ deployment: Deployment, province code: String?) async throws {
+  static func fill(_ deployment: Deployment, province code: String?) async throws {
     let (demo, people) = try await deployment.store.read { tx in
       (try tx.meta("demo"), try tx.people(page: Page(limit: 1)).count)
     }

@@ -10,7 +10,7 @@ import Testing
       ("1E-2", .double(0.01)), ("1e-400", .double(0)), ("\"\"", ""), ("\"Bác sĩ Đỗ\"", "Bác sĩ Đỗ"),
       (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u0111\u1EC7""#, "đệ"), (#""\uD83D\uDE00""#, "😀"),
       ("\"\u{7F}\"", "\u{7F}"), ("[]", []), ("[ 1 ,\t2\r\n]", [1, 2]), ("{}", .object(.init())),
-      (" {\"a\": {\"b\" : [null]}} ", ["a": ["b": [nil]]]),
+      (" {\"a\": {\"b\" : [null]}} ", ["a": ["b": [JSON.null]]]),
     ] as [(String, JSON)])
   func parses(text: String, value: JSON) throws {
     #expect(try JSON(parsing: text) == value)
@@ -64,7 +64,7 @@ import Testing
       (JSON.null, "null"), (true, "true"), (.int(.min), "-9223372036854775808"), (.double(36.6), "36.6"),
       (.double(1), "1.0"), (.double(-0.0), "-0.0"), (.double(1e300), "1e+300"), (.double(.infinity), "null"),
       (.double(.nan), "null"), ("a\"\\\n\r\t\u{1}\u{7F}/é", #""a\"\\\n\r\t\u0001\u007f/é""#),
-      ([1, "x", []], #"[1,"x",[]]"#), (["b": 1, "a": ["c": nil]], #"{"b":1,"a":{"c":null}}"#),
+      ([1, "x", []], #"[1,"x",[]]"#), (["b": 1, "a": ["c": JSON.null]], #"{"b":1,"a":{"c":null}}"#),
     ] as [(JSON, String)])
   func writes(value: JSON, text: String) {
     #expect(value.text == text)
@@ -111,7 +111,7 @@ import Testing
 
   @Test func reads() {
     let value: JSON = [
-      "text": "a", "whole": 37, "real": 37.5.json, "same": 38.0.json, "yes": true, "none": nil, "list": [1],
+      "text": "a", "whole": 37, "real": 37.5.json, "same": 38.0.json, "yes": true, "none": JSON.null, "list": [1],
     ]
     #expect(value["text"]?.string == "a")
     #expect(value["whole"]?.int == 37 && value["whole"]?.number == 37)
@@ -130,7 +130,7 @@ import Testing
     members["b"] = nil
     #expect(members.items.map(\.name) == ["a", "c"])
     #expect(members == JSON.Members([("c", 4), ("a", 3)]))
-    #expect(members != JSON.Members([("c", 4), ("a", 3), ("d", nil)]))
+    #expect(members != JSON.Members([("c", 4), ("a", 3), ("d", JSON.null)]))
     #expect(JSON.compact(["a": 1, "b": nil, "c": JSON.null]).text == #"{"a":1,"c":null}"#)
   }
 }

@@ -63,6 +63,15 @@ import Testing
     #expect(try await harness.call(.get, "/")[.location] == "/sign-in")
   }
 
+  @Test func thePagesAreVietnameseUntilSomebodyChooses() async throws {
+    func language(_ headers: HTTPFields) async throws -> Bool {
+      try await harness.call(.get, "/sign-in", headers: headers).text.contains("<html lang=\"vi\">")
+    }
+    #expect(try await language([.acceptLanguage: "en-US,en"]))
+    #expect(try await !language([.cookie: "lang=en"]))
+    #expect(try await language([.cookie: "lang=xx"]))
+  }
+
   @Test func whatAPersonIsCalledCannotBecomeMarkup() async throws {
     let page = try await harness.call(.get, "/station", token: "nobody").text
     #expect(!page.contains("<b>&"))

@@ -13,9 +13,10 @@ export class Alarm {
     this.silenced = new Map();
     this.waiting = [];
     byId('alarm-silence')?.addEventListener('click', () => this.silence());
-    // Browsers let a page sound only after somebody touched it; until then the banner asks for that touch.
+    // Browsers let a page sound only after somebody touched it; until then the banner asks for that touch. Not at
+    // the press but at the click: the banner goes away, and the page must not move under a finger that is down.
     const unlock = () => this.unlock();
-    for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, unlock, { once: true });
+    for (const type of ['click', 'keydown']) document.addEventListener(type, unlock, { once: true });
     show(this.soundHint, true);
     this.title = document.title;
     setInterval(() => this.ring(), 3000);

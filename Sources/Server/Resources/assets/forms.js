@@ -116,5 +116,8 @@ export function sentence(problem) {
 function fieldSentence({ code, detail }) {
   if (lang === 'en' && detail) return detail;
   const known = label('fieldError', code);
-  return known === code ? detail || t('fieldError.invalid') : known;
+  if (known === code) return detail || t('fieldError.invalid');
+  // The bounds are numbers in any language.
+  const bounds = code === 'range' ? detail?.match(/^(-?[\d.]+) to (-?[\d.]+)\b/) : null;
+  return bounds ? `${known} (${bounds[1]}–${bounds[2]})` : known;
 }

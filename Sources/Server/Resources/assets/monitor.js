@@ -130,6 +130,8 @@ byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start
 byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); start(undefined); });
 
 start(begin.get());
+// Also when somebody's proxy keeps the socket out.
+reload();
 startClocks(() => { drawCounters(); board.draw(map); });
 setInterval(reload, 30_000);
 map = await makeMap('map');

@@ -1,0 +1,216 @@
+package import Coordinator
+package import Domain
+package import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// Brings what is committed to everybody who follows: reads the log once, encodes each event once, and lets the
+/// subscribers of all event loops read the same ring.
+package final class FeedHub: Service {
+  package static let subprotocol = "hoichan.feed.v1"
+  package static let socketLimits = SocketLimits(
+    frame: Limits.feedMessageBytes, message: Limits.feedMessageBytes, pending: 1024 * 1024)
+
+  package let sessions: SessionWatch
+  package let metrics = FeedMetrics()
+  let timing: FeedTiming
+  private let coordinator: Coordinator
+  private let logger: Logger
+  private let ring: FeedRing
+  private let replay = FeedReplay()
+  private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
+  private let streams = Mutex<[ObjectIdentifier: StreamSignal]>([:])
+  private let wakes: AsyncStream<Void>
+  private let wake: AsyncStream<Void>.Continuation
+
+  package init(
+    _ coordinator: Coordinator, publisher: FeedPublisher, logger: Logger, timing: FeedTiming = FeedTiming(),
+    ringEvents: Int = Limits.ringEvents
+  ) {
+    self.coordinator = coordinator
+    self.logger = logger
+    self.timing = timing
+    ring = FeedRing(capacity: ringEvents)
+    sessions = SessionWatch(coordinator, logger: logger)
+    // Commits that come while the log is being read are one wake-up.
+    (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    coordinator.store.onCommit { [wake, sessions] _ in
+      sessions.noteCommit()
+      wake.yield()
+    }
+    publisher.connect(self)
+  }
+
+  package func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await self.followLog() }
+        group.addTask { await self.replay.run { try await self.page(after: $0, limit: Limits.replayPage) } }
+        group.addTask { await self.sessions.run() }
+        group.addTask { await self.beat() }
+        await group.waitForAll()
+      }
+    }
+  }
+
+  // MARK: For the routes
+
+  /// Resolves the cursor, so that one that is none is refused with a status. One that can't be served is told inside
+  /// the socket or stream.
+  package func subscribe(
+    _ caller: Caller, after: String?, filter: EventFilter
+  ) async throws -> FeedSubscription {
+    try caller.require(.readEvents)
+    guard metrics.openCount < Limits.feedSockets else {
+      throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
+    }
+    let (verdict, bounds) = try await coordinator.resolve(after)
+    ring.start(at: bounds.head)
+    var subscription = FeedSubscription(
+      hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
+      start: bounds.head, bounds: bounds, gap: nil)
+    switch verdict {
+    case .gap(let gap): subscription.gap = gap
+    case .serve: subscription.start = after.map { Cursor($0) ?? bounds.oldest } ?? bounds.head
+    }
+    return subscription
+  }
+
+  /// The session was signed out here: its sockets and streams close now, not half a second later.
+  package func sessionEnded(_ id: String) { sessions.ended(id) }
+
+  /// Tells whoever watches, may see it and can keep up. Any thread.
+  package func publish(_ event: VolatileEvent) {
+    let item = VolatileItem(event)
+    for loop in loops.withLock({ Array($0.values) }) { loop.publish(item) }
+  }
+
+  // MARK: For subscribers
+
+  /// The readers of the event loop on which this is called.
+  func loop(on eventLoop: any EventLoop) -> FeedLoop {
+    let known = loops.withLock { $0[ObjectIdentifier(eventLoop)] }
+    if let known { return known.loop.value }
+    // Only this loop makes its own, so nobody else can have made it meanwhile. A subscription exists: the ring began.
+    let head = ring.head ?? Cursor(epoch: 0, seq: 0, chain: UInt64(0))
+    let loop = FeedLoop(eventLoop, at: head, ring: ring, replay: replay, timing: timing, metrics: metrics)
+    loops.withLock { $0[ObjectIdentifier(eventLoop)] = FeedLoopHandle(loop, on: eventLoop) }
+    return loop
+  }
+
+  func add(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = stream } }
+  func remove(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = nil } }
+
+  /// What stands behind a position: from the ring, else from the log. Empty at the head.
+  func items(after seq: Int64) async throws -> [FeedItem] {
+    if let items = ring.items(after: seq) { return items }
+    return try await page(after: seq, limit: Limits.feedPage)
+  }
+
+  private func page(after seq: Int64, limit: Int) async throws -> [FeedItem] {
+    let epoch = try await start().epoch
+    metrics.replayed()
+    return try await coordinator.events(after: seq, limit: limit).map { FeedItem($0, epoch: epoch) }
+  }
+
+  // MARK: The log
+
+  private func start() async throws -> Cursor {
+    if let head = ring.head { return head }
+    let head = try await coordinator.logBounds().head
+    ring.start(at: head)
+    return ring.head ?? head
+  }
+
+  private func followLog() async {
+    for await _ in wakes {
+      do {
+        try await readNew()
+      } catch {
+        // The next beat tries again.
+        logger.error("the event log could not be read; trying again", metadata: ["error": "\(error)"])
+      }
+    }
+  }
+
+  private func readNew() async throws {
+    while true {
+      let head = try await start()
+      let page = try await coordinator.events(after: head.seq, limit: Limits.replayPage)
+      guard let newest = page.last else { return }
+      ring.append(page.map { FeedItem($0, epoch: head.epoch) })
+      metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
+      for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
+      for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
+      if page.count < Limits.replayPage { return }
+    }
+  }
+
+  /// A signal is only a hint: a regular look repairs what it missed. It also gives the streams their time.
+  private func beat() async {
+    while !Task.isCancelled {
+      wake.yield()
+      for stream in streams.withLock({ Array($0.values) }) { stream.beat(patience: timing.patience) }
+      try? await Task.sleep(for: timing.safetyPass)
+    }
+  }
+}
+
+/// Where positions and presence are handed in: made before the coordinator, who publishes, and the hub, who needs
+/// the coordinator.
+package final class FeedPublisher: Sendable {
+  private let hub = Mutex<FeedHub?>(nil)
+
+  package init() {}
+
+  fileprivate func connect(_ hub: FeedHub) { self.hub.withLock { $0 = hub } }
+
+  package func publish(_ event: VolatileEvent) { hub.withLock { $0 }?.publish(event) }
+}
+
+/// How other threads reach the readers of an event loop: many wake-ups are one turn of the loop.
+private final class FeedLoopHandle: Sendable {
+  let loop: NIOLoopBound<FeedLoop>
+  private let isWoken = Atomic<Bool>(false)
+  private let latest = Mutex(LatestValues())
+
+  init(_ loop: FeedLoop, on eventLoop: any EventLoop) {
+    self.loop = NIOLoopBound(loop, eventLoop: eventLoop)
+  }
+
+  func publish(_ item: VolatileItem) {
+    latest.withLock { $0.put(item) }
+    wake()
+  }
+
+  func wake() {
+    guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    loop.eventLoop.execute { [self] in
+      // Before looking: who wakes it from now on wants another look.
+      isWoken.store(false, ordering: .sequentiallyConsistent)
+      loop.value.pump()
+      let items = latest.withLock { $0.take() }
+      if !items.isEmpty { loop.value.publish(items) }
+    }
+  }
+}
+
+/// A resolved wish to follow the feed: becomes a socket's delegate or a stream.
+package struct FeedSubscription: Sendable {
+  let hub: FeedHub
+  let caller: Caller
+  let key: FeedLensKey
+  var start: Cursor
+  let bounds: LogBounds
+  var gap: CursorGap?
+
+  /// For `WebSocketUpgrade.accept`.
+  package func delegate(_ socket: Socket) -> any SocketDelegate {
+    if let gap { return FeedRefusal(.gap, gap.rawValue, frame: FeedFrames.gap(gap, bounds)) }
+    guard hub.metrics.openCount < Limits.feedSockets else {
+      return FeedRefusal(.tooMany, "too many follow the feed already")
+    }
+    return FeedReader(self, loop: hub.loop(on: socket.eventLoop))
+  }
+}

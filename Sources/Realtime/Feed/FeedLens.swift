@@ -1,0 +1,93 @@
+import Domain
+import NIOCore
+
+/// What a reader asked for and may see. Equal for all who ask the same with the same grants.
+struct FeedLensKey: Hashable, Sendable {
+  let filter: EventFilter
+  let visibility: Visibility
+
+  func passes(_ event: EventRecord) -> Bool {
+    visibility.sees(event)
+      && filter.matches(
+        type: event.type, facilities: event.facilities, specialty: event.specialty, subject: event.subject)
+  }
+
+  func passes(_ event: VolatileEvent) -> Bool {
+    visibility.sees(event)
+      && filter.matches(
+        type: event.type.rawValue, facilities: event.facilities, specialty: event.specialty?.rawValue,
+        subject: event.subject)
+  }
+}
+
+/// All readers of one event loop that see the same: an event is decided and joined to its page once for all of them.
+final class FeedLens {
+  /// The matching frames of a stretch of the log, in one buffer.
+  struct Page {
+    let after: Int64
+    let through: Cursor
+    /// Nil when nothing matched.
+    let bytes: ByteBuffer?
+    let count: Int
+  }
+
+  let key: FeedLensKey
+  /// Readers that stand where the loop stands.
+  private(set) var live: [FeedReader] = []
+  /// Readers with a position of their own.
+  private(set) var behind: [ObjectIdentifier: FeedReader] = [:]
+  /// Many who come back after a lost link ask for the same stretch: it is joined once.
+  private var last: Page?
+
+  init(_ key: FeedLensKey) {
+    self.key = key
+  }
+
+  var isEmpty: Bool { live.isEmpty && behind.isEmpty }
+
+  func page(_ items: [FeedItem], after: Int64) -> Page? {
+    guard let through = items.last?.cursor else { return nil }
+    if let last, last.after == after, last.through == through { return last }
+    let matching = items.filter { key.passes($0.event) }
+    let page = Page(after: after, through: through, bytes: Self.join(matching.map(\.frame)), count: matching.count)
+    last = page
+    return page
+  }
+
+  /// One buffer costs one write; a single frame is shared as it is.
+  static func join(_ frames: [ByteBuffer]) -> ByteBuffer? {
+    guard var joined = frames.first else { return nil }
+    guard frames.count > 1 else { return joined }
+    joined = ByteBuffer()
+    joined.reserveCapacity(frames.reduce(0) { $0 + $1.readableBytes })
+    for frame in frames { joined.writeImmutableBuffer(frame) }
+    return joined
+  }
+
+  // MARK: Who stands where
+
+  func addLive(_ reader: FeedReader) {
+    behind[ObjectIdentifier(reader)] = nil
+    reader.liveIndex = live.count
+    live.append(reader)
+  }
+
+  func addBehind(_ reader: FeedReader) {
+    removeLive(reader)
+    behind[ObjectIdentifier(reader)] = reader
+  }
+
+  func remove(_ reader: FeedReader) {
+    removeLive(reader)
+    behind[ObjectIdentifier(reader)] = nil
+  }
+
+  private func removeLive(_ reader: FeedReader) {
+    guard let index = reader.liveIndex else { return }
+    reader.liveIndex = nil
+    let moved = live.removeLast()
+    guard moved !== reader else { return }
+    live[index] = moved
+    moved.liveIndex = index
+  }
+}

@@ -1,0 +1,221 @@
+import Domain
+package import NIOCore
+
+/// All readers of one event loop, confined to it. Those that keep up stand together at `position` and are written to
+/// in one pass; the others have positions of their own and pull whenever their channel takes more.
+final class FeedLoop {
+  private let eventLoop: any EventLoop
+  private let ring: FeedRing
+  private let replay: FeedReplay
+  private let timing: FeedTiming
+  private let metrics: FeedMetrics
+
+  private var lenses: [FeedLensKey: FeedLens] = [:]
+  /// Where the live readers stand.
+  private(set) var position: Cursor
+  /// Readers that reached `position` while it was being moved, or that are ahead of it: the next pass takes them in.
+  private var waiting: [FeedReader] = []
+  private var isPumping = false
+  private var tick: Scheduled<Void>?
+
+  init(
+    _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, replay: FeedReplay, timing: FeedTiming,
+    metrics: FeedMetrics
+  ) {
+    self.eventLoop = eventLoop
+    self.position = position
+    self.ring = ring
+    self.replay = replay
+    self.timing = timing
+    self.metrics = metrics
+  }
+
+  var readers: some Sequence<FeedReader> { lenses.values.lazy.flatMap { Array($0.behind.values) + $0.live } }
+
+  // MARK: Coming and going
+
+  func lens(_ key: FeedLensKey) -> FeedLens {
+    if let known = lenses[key] { return known }
+    let lens = FeedLens(key)
+    lenses[key] = lens
+    return lens
+  }
+
+  func add(_ reader: FeedReader) {
+    // The last reader of an equal lens may have gone while this one was being made.
+    lenses[reader.lens.key] = reader.lens
+    reader.lens.addBehind(reader)
+    if tick == nil { scheduleTick() }
+    pull(reader)
+  }
+
+  func remove(_ reader: FeedReader) {
+    reader.lens.remove(reader)
+    if reader.lens.isEmpty, lenses[reader.lens.key] === reader.lens { lenses[reader.lens.key] = nil }
+    if lenses.isEmpty {
+      tick?.cancel()
+      tick = nil
+    }
+  }
+
+  // MARK: New events
+
+  /// Brings the live readers to the ring's head; then those that waited for this join them.
+  func pump() {
+    guard !isPumping, let head = ring.head else { return }
+    isPumping = true
+    var lapped: [FeedReader] = []
+    while position.seq < head.seq {
+      guard let items = ring.items(after: position.seq), let last = items.last else {
+        // The ring moved on faster than this loop: the log has what it no longer holds.
+        for lens in lenses.values {
+          for reader in lens.live {
+            fallBehind(reader)
+            lapped.append(reader)
+          }
+        }
+        position = head
+        break
+      }
+      for lens in lenses.values where !lens.live.isEmpty { deliver(items, to: lens) }
+      position = last.cursor
+    }
+    isPumping = false
+    for reader in lapped { pull(reader) }
+    let joining = waiting
+    waiting = []
+    for reader in joining {
+      reader.isWaiting = false
+      pull(reader)
+    }
+  }
+
+  private func deliver(_ items: [FeedItem], to lens: FeedLens) {
+    guard let page = lens.page(items, after: position.seq), let bytes = page.bytes else { return }
+    var deliveries = 0
+    // Iterates over the readers as they are now: writing may end some of them.
+    for reader in lens.live where reader.state == .live {
+      if reader.isWritable {
+        reader.write(bytes)
+        deliveries += page.count
+      } else {
+        fallBehind(reader)
+      }
+    }
+    metrics.delivered(deliveries)
+  }
+
+  private func fallBehind(_ reader: FeedReader) {
+    reader.state = .behind
+    reader.cursor = position
+    reader.lens.addBehind(reader)
+  }
+
+  // MARK: Readers behind
+
+  /// Writes to one reader from its own position until it has caught up, its channel is full or its turn is over.
+  func pull(_ reader: FeedReader) {
+    guard reader.state == .behind, !reader.isPulling else { return }
+    reader.isPulling = true
+    defer { reader.isPulling = false }
+    for _ in 0..<Limits.pagesPerTurn {
+      // Writing may have ended it; a full channel calls again when it takes more.
+      guard reader.state == .behind, reader.isWritable else { return }
+      guard reader.cursor.seq < position.seq else { return join(reader) }
+      guard let items = ring.items(after: reader.cursor.seq, through: position.seq) else { return readLog(for: reader) }
+      write(items, to: reader)
+    }
+    eventLoop.assumeIsolated().execute { [weak reader] in
+      if let reader { self.pull(reader) }
+    }
+  }
+
+  private func join(_ reader: FeedReader) {
+    if reader.cursor.seq == position.seq, !isPumping {
+      reader.state = .live
+      reader.lens.addLive(reader)
+    } else if !reader.isWaiting {
+      reader.isWaiting = true
+      waiting.append(reader)
+    }
+  }
+
+  private func write(_ items: [FeedItem], to reader: FeedReader) {
+    guard let page = reader.lens.page(items, after: reader.cursor.seq) else { return }
+    // The position moves first: writing may call back into this reader.
+    reader.cursor = page.through
+    guard let bytes = page.bytes else { return }
+    reader.write(bytes)
+    metrics.delivered(page.count)
+  }
+
+  private func readLog(for reader: FeedReader) {
+    reader.state = .replaying
+    let bound = NIOLoopBound(reader, eventLoop: eventLoop)
+    let loop = NIOLoopBound(self, eventLoop: eventLoop)
+    replay.request(after: reader.cursor.seq) { [eventLoop] result in
+      eventLoop.execute { loop.value.replayed(bound.value, result) }
+    }
+  }
+
+  private func replayed(_ reader: FeedReader, _ result: Result<[FeedItem], any Error>) {
+    guard reader.state == .replaying else { return }
+    reader.state = .behind
+    // A page of the log that can't be read, or is not there, is never taken for the end of it.
+    guard case .success(let items) = result, !items.isEmpty else {
+      return reader.fail(.internalError, "the log can't be read now")
+    }
+    write(items, to: reader)
+    pull(reader)
+  }
+
+  // MARK: Positions and presence
+
+  func publish(_ items: [VolatileItem]) {
+    for lens in lenses.values {
+      let matching = items.filter { lens.key.passes($0.event) }
+      guard let bytes = FeedLens.join(matching.map(\.frame)) else { continue }
+      for reader in lens.live { reader.offer(matching, joined: bytes) }
+      for reader in lens.behind.values { reader.offer(matching, joined: bytes) }
+    }
+  }
+
+  // MARK: Time
+
+  private func scheduleTick() {
+    tick = eventLoop.assumeIsolated().scheduleTask(in: timing.tick) { [weak self] in
+      guard let self else { return }
+      self.tick = nil
+      self.checkReaders()
+      if !self.lenses.isEmpty { self.scheduleTick() }
+    }
+  }
+
+  /// Bookmarks for who heard no position for long, the end for who takes nothing for too long.
+  private func checkReaders() {
+    let now = eventLoop.now
+    for reader in Array(readers) {
+      if let since = reader.blockedSince, now >= since + timing.patience {
+        metrics.closedSlow()
+        reader.fail(.tooSlow, reader.position.text)
+      } else if now >= reader.toldAt + timing.bookmark {
+        reader.bookmark()
+      }
+    }
+  }
+}
+
+/// The feed's times; tests hold shorter ones.
+package struct FeedTiming: Sendable {
+  /// How often a loop looks at its readers.
+  package var tick = TimeAmount.seconds(5)
+  /// A reader that was told no position for so long is told one: with the tick, within 30 seconds.
+  package var bookmark = TimeAmount.seconds(22)
+  /// How long a reader may take nothing at all.
+  package var patience = TimeAmount.seconds(60)
+  /// The silence of a stream after which a comment keeps proxies from ending it.
+  package var keepAlive = Duration.seconds(15)
+  /// How often the log is looked at without having been told of a commit.
+  package var safetyPass = Duration.seconds(1)
+  package init() {}
+}

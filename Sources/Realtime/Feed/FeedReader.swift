@@ -1,0 +1,148 @@
+import Domain
+import NIOCore
+
+/// One feed socket: a position, and what its channel takes. Confined to its event loop.
+final class FeedReader: SocketDelegate {
+  enum State {
+    /// Stands where its loop stands.
+    case live
+    /// Has a position of its own, and pulls when its channel takes more.
+    case behind
+    /// Waits for a page of the log.
+    case replaying
+    case closed
+  }
+
+  private let subscription: FeedSubscription
+  private let loop: FeedLoop
+  private var socket: Socket?
+  private var watch: SessionWatch.Ticket?
+  private var latest = LatestValues()
+  /// Messages from the client since then.
+  private var messages = (count: 0, since: NIODeadline.uptimeNanoseconds(0))
+
+  // What the loop and the lens keep here.
+  let lens: FeedLens
+  var state = State.closed
+  /// The position of a reader that is not live.
+  var cursor: Cursor
+  var liveIndex: Int?
+  var isPulling = false
+  var isWaiting = false
+  /// When it was last told a position.
+  private(set) var toldAt = NIODeadline.uptimeNanoseconds(0)
+  private(set) var blockedSince: NIODeadline?
+
+  init(_ subscription: FeedSubscription, loop: FeedLoop) {
+    self.subscription = subscription
+    self.loop = loop
+    lens = loop.lens(subscription.key)
+    cursor = subscription.start
+  }
+
+  var isWritable: Bool { socket?.isWritable ?? false }
+
+  /// Behind everything that was written.
+  var position: Cursor { state == .live ? loop.position : cursor }
+
+  // MARK: The socket
+
+  func opened(_ socket: Socket) {
+    self.socket = socket
+    state = .behind
+    subscription.hub.metrics.subscribed()
+    watch = subscription.hub.sessions.watch(subscription.caller) { reason in
+      socket.close(.signInEnded, reason: reason)
+    }
+    write(FeedFrames.ready(subscription.start, subscription.bounds))
+    loop.add(self)
+  }
+
+  /// The feed takes no messages. One here and there, as some clients send to keep a link, harms nobody.
+  func received(_ message: SocketMessage, on socket: Socket) {
+    let now = socket.eventLoop.now
+    if now >= messages.since + .minutes(1) { messages = (0, now) }
+    messages.count += 1
+    if messages.count > Limits.feedMessages { fail(.tooMany, "the feed takes no messages") }
+  }
+
+  func writabilityChanged(_ socket: Socket) {
+    guard socket.isWritable else {
+      if blockedSince == nil { blockedSince = socket.eventLoop.now }
+      return
+    }
+    blockedSince = nil
+    loop.pull(self)
+    if isWritable, let bytes = FeedLens.join(latest.take().map(\.frame)) { write(volatile: bytes) }
+  }
+
+  func goingAway(_ socket: Socket) {
+    bookmark()
+  }
+
+  func closed(_ socket: Socket, _ closure: SocketClosure) {
+    state = .closed
+    loop.remove(self)
+    if let watch { subscription.hub.sessions.unwatch(watch) }
+    subscription.hub.metrics.unsubscribed()
+    self.socket = nil
+  }
+
+  // MARK: What the loop tells it to do
+
+  /// Frames with cursors.
+  func write(_ frames: ByteBuffer) {
+    guard let socket else { return }
+    toldAt = socket.eventLoop.now
+    socket.write(frames)
+    socket.flush()
+  }
+
+  func bookmark() {
+    guard state != .closed, isWritable else { return }
+    write(FeedFrames.bookmark(position))
+  }
+
+  /// The newest values: now, or when the channel takes more, and then only the newest of each subject.
+  func offer(_ items: [VolatileItem], joined: ByteBuffer) {
+    if isWritable, latest.isEmpty {
+      write(volatile: joined)
+    } else {
+      for item in items { latest.put(item) }
+    }
+  }
+
+  private func write(volatile frames: ByteBuffer) {
+    socket?.write(frames)
+    socket?.flush()
+  }
+
+  func fail(_ code: CloseCode, _ reason: String) {
+    guard state != .closed else { return }
+    loop.remove(self)
+    state = .closed
+    socket?.close(code, reason: reason)
+  }
+}
+
+/// A socket that is told why it gets no feed.
+final class FeedRefusal: SocketDelegate {
+  private let frame: ByteBuffer?
+  private let code: CloseCode
+  private let reason: String
+
+  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil) {
+    self.frame = frame
+    self.code = code
+    self.reason = reason
+  }
+
+  func opened(_ socket: Socket) {
+    if let frame { socket.send(frame) }
+    socket.close(code, reason: reason)
+  }
+
+  func received(_ message: SocketMessage, on socket: Socket) {}
+
+  func closed(_ socket: Socket, _ closure: SocketClosure) {}
+}

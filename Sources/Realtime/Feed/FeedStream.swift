@@ -1,0 +1,138 @@
+import Domain
+package import HTTPTypes
+package import HummingbirdCore
+package import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// The feed as Server-Sent Events: the same source as the sockets, pulled by the task of its request as fast as the
+/// client reads. Durable events only; `id:` is the cursor.
+package struct FeedStream: Sendable {
+  package static let headers: HTTPFields = {
+    var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store, no-transform"]
+    // nginx would hold events back otherwise.
+    if let name = HTTPField.Name("X-Accel-Buffering") { headers[name] = "no" }
+    return headers
+  }()
+
+  private let subscription: FeedSubscription
+  private let channel: any Channel
+
+  /// `channel` is the request's: it is closed under a client that does not read.
+  package init(_ subscription: FeedSubscription, channel: any Channel) {
+    self.subscription = subscription
+    self.channel = channel
+  }
+
+  package var body: ResponseBody {
+    ResponseBody { writer in
+      try await follow(&writer)
+      try await writer.finish(nil)
+    }
+  }
+
+  /// Writes until the sign-in ends, the server stops or the client goes.
+  private func follow(_ writer: inout any ResponseBodyWriter) async throws {
+    let hub = subscription.hub
+    if let gap = subscription.gap { return try await writer.write(Self.gap(gap, subscription.bounds)) }
+    let signal = StreamSignal(channel)
+    hub.metrics.subscribed()
+    hub.add(signal)
+    let watch = hub.sessions.watch(subscription.caller) { _ in signal.end() }
+    defer {
+      hub.sessions.unwatch(watch)
+      hub.remove(signal)
+      hub.metrics.unsubscribed()
+    }
+    try await withGracefulShutdownHandler {
+      try await pull(&writer, signal)
+    } onGracefulShutdown: {
+      signal.end()
+    }
+  }
+
+  private func pull(_ writer: inout any ResponseBodyWriter, _ signal: StreamSignal) async throws {
+    let hub = subscription.hub
+    var position = subscription.start
+    // The client knows its position from the start: also who heard nothing yet can come back without a loss.
+    try await signal.writing { try await writer.write(Self.position(position)) }
+    var told = ContinuousClock.now
+    var wakes = signal.wakes.makeAsyncIterator()
+    repeat {
+      while !signal.isEnded, case let items = try await hub.items(after: position.seq), let last = items.last {
+        position = last.cursor
+        let matching = items.filter { subscription.key.passes($0.event) }
+        guard !matching.isEmpty else { continue }
+        try await signal.writing { try await writer.write(Self.events(matching)) }
+        hub.metrics.delivered(matching.count)
+        told = ContinuousClock.now
+      }
+      if !signal.isEnded, ContinuousClock.now - told >= hub.timing.keepAlive {
+        try await signal.writing { try await writer.write(Self.position(position)) }
+        told = ContinuousClock.now
+      }
+    } while await wakes.next() != nil
+  }
+
+  // MARK: The wire
+
+  private static func events(_ items: [FeedItem]) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    buffer.reserveCapacity(items.reduce(0) { $0 + $1.frame.readableBytes + 32 })
+    for item in items {
+      buffer.writeString("id: \(item.cursor.text)\ndata: ")
+      buffer.writeImmutableBuffer(item.cloudEvent)
+      buffer.writeString("\n\n")
+    }
+    return buffer
+  }
+
+  /// A comment that keeps the link, and an id without data: it moves the client's `Last-Event-ID` past events that
+  /// were not for it, and is no event.
+  private static func position(_ cursor: Cursor) -> ByteBuffer { ByteBuffer(string: ": \nid: \(cursor.text)\n\n") }
+
+  private static func gap(_ gap: CursorGap, _ bounds: LogBounds) -> ByteBuffer {
+    let data: JSON = [
+      "reason": .string(gap.rawValue), "oldest": .string(bounds.oldest.text), "head": .string(bounds.head.text),
+    ]
+    return ByteBuffer(string: "event: gap\nretry: 60000\ndata: \(data.text)\n\n")
+  }
+}
+
+/// How the hub reaches the task of a stream.
+final class StreamSignal: Sendable {
+  let wakes: AsyncStream<Void>
+  private let continuation: AsyncStream<Void>.Continuation
+  private let channel: any Channel
+  /// Since when the client has taken nothing of what is being written to it.
+  private let writingSince = Mutex<NIODeadline?>(nil)
+  private let ended = Atomic<Bool>(false)
+
+  init(_ channel: any Channel) {
+    self.channel = channel
+    (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  var isEnded: Bool { ended.load(ordering: .acquiring) }
+
+  func wake() { continuation.yield() }
+
+  /// Ends the stream behind what it is writing; a write that waits for the client is cut off, since it might wait
+  /// for ever.
+  func end() {
+    ended.store(true, ordering: .releasing)
+    continuation.finish()
+    if writingSince.withLock({ $0 }) != nil { channel.close(promise: nil) }
+  }
+
+  func beat(patience: TimeAmount) {
+    wake()
+    if let since = writingSince.withLock({ $0 }), .now() >= since + patience { channel.close(promise: nil) }
+  }
+
+  func writing(_ write: () async throws -> Void) async throws {
+    writingSince.withLock { $0 = .now() }
+    defer { writingSince.withLock { $0 = nil } }
+    try await write()
+  }
+}

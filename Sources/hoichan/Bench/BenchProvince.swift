@@ -1,0 +1,153 @@
+import Configuration
+import Coordinator
+import Domain
+import Foundation
+import Logging
+
+/// The demo's province in a database of its own, with consults that wait to be booked at times that are free.
+struct BenchProvince: Sendable {
+  /// A free time within a practitioner's availability.
+  struct Time: Sendable {
+    var practitioner: String
+    var specialty: Specialty
+    var start: Instant
+  }
+
+  /// The length of a booking: six cells.
+  static let minutes: Int64 = 30
+  private static let requestsAtOnce = 128
+
+  let database: String
+  /// A dispatcher's for the whole province.
+  let token: String
+  private let times: [Time]
+  private let stations: [String]
+  private let root: String
+
+  init(in folder: BenchFolder) async throws {
+    let database = folder.file("hoichan.sqlite")
+    self.database = database
+    (token, times, stations, root) = try await Self.open(database) { deployment in
+      try await DemoCommand.fill(deployment, province: nil)
+      let (calendars, facilities) = try await deployment.store.read { tx in
+        (try tx.calendars(), try tx.facilities(query: nil, page: Page(limit: 10_000)))
+      }
+      guard let root = facilities.first(where: { $0.kind == .province })?.code else {
+        throw BenchFailure("the province has no root")
+      }
+      let answer = try await deployment.coordinator.addToken(
+        Call(try await deployment.administrator()),
+        ["name": "bench", "grants": [["role": "dispatcher", "facilities": [.string(root)]]]])
+      guard let token = try answer.body.map({ try JSON(parsing: $0) })?["token"]?.string else {
+        throw BenchFailure("no token was made")
+      }
+      let stations = facilities.filter { $0.kind == .station }.map(\.code)
+      return (token, Self.times(calendars, now: deployment.coordinator.now()), stations, root)
+    }
+  }
+
+  /// How many bookings there is room for.
+  var capacity: Int { times.count }
+
+  /// Every visit that fits into the availability from tomorrow to the horizon, earliest first, as stations book.
+  private static func times(
+    _ calendars: [(practitioner: Practitioner, sessions: [ScheduleSession])], now: Instant
+  ) -> [Time] {
+    let from = (now.day + 1).start
+    let to = (now.day + (Limits.bookingHorizonDays - 1)).start
+    var times: [Time] = []
+    for (practitioner, sessions) in calendars {
+      for stretch in Availability(sessions: sessions, lastDay: practitioner.validTo, from: from, to: to).stretches {
+        var start = max(stretch.start, from)
+        while start + .minutes(minutes) <= min(stretch.end, to) {
+          times.append(Time(practitioner: practitioner.id, specialty: practitioner.specialty, start: start))
+          start = start + .minutes(minutes)
+        }
+      }
+    }
+    return times.sorted { ($0.start, $0.practitioner) < ($1.start, $1.practitioner) }
+  }
+
+  /// Has stations ask for consults, by the use case, one for each of these times; the server must not run meanwhile.
+  /// - Returns: what is to be sent, as lines for the load's script: consult, practitioner and start.
+  func request(_ range: Range<Int>) async throws -> [String] {
+    guard range.upperBound <= times.count else {
+      throw BenchFailure(
+        "there is room for \(times.count) bookings, fewer than this needs: give less --runs, --seconds or --rate")
+    }
+    return try await Self.open(database) { deployment in
+      let coordinator = deployment.coordinator
+      let caller = try await self.station(deployment)
+      return try await withThrowingTaskGroup(of: [(Int, String)].self) { group in
+        for worker in 0..<Self.requestsAtOnce {
+          group.addTask {
+            var lines: [(Int, String)] = []
+            for index in stride(from: range.lowerBound + worker, to: range.upperBound, by: Self.requestsAtOnce) {
+              let time = times[index]
+              let id = UUIDv7.make(at: coordinator.now())
+              let body = Self.body(id: id, time.specialty, station: stations[index % stations.count])
+              _ = try await coordinator.requestConsult(Call(caller), body)
+              lines.append((index, "\(id) \(time.practitioner) \(time.start.text)"))
+            }
+            return lines
+          }
+        }
+        var lines = [String](repeating: "", count: range.count)
+        for try await some in group { for (index, line) in some { lines[index - range.lowerBound] = line } }
+        return lines
+      }
+    }
+  }
+
+  /// Somebody who speaks for every station.
+  private func station(_ deployment: Deployment) async throws -> Caller {
+    let parents = try await deployment.store.read { try $0.facilityParents() }
+    return Caller(
+      sessionId: "bench", kind: .token, personId: "bench", username: "bench", name: "Bench",
+      grants: [Grant(role: .station, facilities: [root])], tree: FacilityTree(parents: parents))
+  }
+
+  private static func body(id: String, _ specialty: Specialty, station: String) -> JSON {
+    [
+      "id": .string(id), "specialty": .string(specialty.rawValue), "urgency": "routine", "mode": "live",
+      "stationId": .string(station),
+      "patient": [
+        "name": "Nguyễn Thị Bích Hồng", "birthDate": "1961-03-08", "sex": "female", "personalId": "038161012345",
+        "phone": "+84912345678",
+      ],
+      "situation": "Đau ngực trái lan lên vai khi gắng sức, từ hai tuần nay, mỗi lần khoảng năm phút.",
+      "background": "Tăng huyết áp mười năm, đang uống amlodipin 5 mg; không hút thuốc; mẹ bị nhồi máu cơ tim.",
+      "assessment": "Nghi đau thắt ngực ổn định. Điện tim: nhịp xoang, ST không chênh.",
+      "request": "Xin ý kiến về chẩn đoán, thuốc và có cần chuyển tuyến không.",
+      "vitals": [
+        "respiratoryRate": 18, "spo2": 97, "oxygen": false, "systolic": 142, "diastolic": 86, "pulse": 78,
+        "consciousness": "alert", "temperature": 36.8,
+      ],
+    ]
+  }
+
+  /// The stored form of such a request, and the data of the two events of a booking, for writing the same rows
+  /// elsewhere.
+  func sampleRows() async throws -> (document: String, events: [EventRecord]) {
+    try await Self.open(database) { deployment in
+      let day = deployment.coordinator.now().day
+      let head = try await deployment.coordinator.logBounds().head.seq
+      let request = try ConsultRequest(json: Self.body(id: "", .cardiology, station: ""), on: day)
+      return (request.json.text, try await deployment.coordinator.events(after: head - 2, limit: 2))
+    }
+  }
+
+  /// The number of the newest event: a booking appends two.
+  func newestEvent() async throws -> Int64 {
+    try await Self.open(database) { try await $0.coordinator.logBounds().head.seq }
+  }
+
+  /// Opens the database in this process; only while no server is measured.
+  static func open<T: Sendable>(_ database: String, _ body: (Deployment) async throws -> T) async throws -> T {
+    let values: [AbsoluteConfigKey: ConfigValue] = ["database": "sqlite:\(database)", "log.level": "warning"]
+    let settings = try Settings(ConfigReader(provider: InMemoryProvider(name: "bench", values: values)))
+    let deployment = try Deployment(settings, logger: Deployment.logger(settings))
+    defer { deployment.store.close() }
+    return try await body(deployment)
+  }
+}

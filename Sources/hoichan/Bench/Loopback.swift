@@ -1,0 +1,61 @@
+import Foundation
+
+/// The little that a benchmark asks a server of this machine by itself; the load comes from programs made for it.
+enum Loopback {
+  /// A free port below the range from which the system gives out its own.
+  static func freePort() throws -> Int {
+    for _ in 0..<100 {
+      let port = Int.random(in: 20_000..<32_000)
+      let descriptor = try Self.socket()
+      defer { close(descriptor) }
+      if withAddress(port, { bind(descriptor, $0, $1) }) == 0 { return port }
+    }
+    throw BenchFailure("no port is free on 127.0.0.1")
+  }
+
+  /// A GET over a connection of its own, given up after five seconds of silence.
+  static func get(port: Int, _ path: String) throws -> (status: Int, body: String) {
+    let descriptor = try Self.socket()
+    defer { close(descriptor) }
+    var patience = timeval(tv_sec: 5, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    guard withAddress(port, { connect(descriptor, $0, $1) }) == 0 else { throw failure("connect") }
+    let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n".utf8)
+    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count else {
+      throw failure("send")
+    }
+    var answer: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = recv(descriptor, &chunk, chunk.count, 0)
+      guard count >= 0 else { throw failure("recv") }
+      if count == 0 { break }
+      answer += chunk[..<count]
+    }
+    let text = String(decoding: answer, as: UTF8.self)
+    guard let status = text.split(separator: " ", maxSplits: 2).dropFirst().first.flatMap({ Int($0) }),
+      let end = text.firstRange(of: "\r\n\r\n")
+    else { throw BenchFailure("no HTTP answer came from port \(port)") }
+    return (status, String(text[end.upperBound...]))
+  }
+
+  private static func socket() throws -> Int32 {
+    let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw failure("socket") }
+    return descriptor
+  }
+
+  private static func withAddress(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+    }
+  }
+
+  private static func failure(_ call: String) -> BenchFailure {
+    BenchFailure("\(call) on 127.0.0.1: \(String(cString: strerror(errno)))")
+  }
+}

@@ -1,0 +1,204 @@
+"""The main job in real browsers: from a station's request to a signed outcome, with a call, a trip and a feed."""
+import json
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import LAPTOP, PHONE
+from support.care import conclusion
+from support.server import PASSWORD
+from support.waiting import eventually
+
+SECOND = 1000
+# Debug builds on a busy machine: long enough that only a fault runs into it.
+PATIENCE = 30 * SECOND
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Opens a page as a person: `open_page("tram", "/station", PHONE)`; watches for errors and foreign requests."""
+    contexts, faults = [], []
+
+    def open_as(username, path, device, sign_in=True):
+        context = browser.new_context(**device, locale="vi-VN", permissions=["camera", "microphone"])
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(f"{username} {path}: {error}"))
+        page.on(
+            "request",
+            lambda request: request.url.startswith((server.url, "data:", "blob:"))
+            or faults.append(f"{username} asked {request.url}"),
+        )
+        if sign_in:
+            page.goto(server.url + "/sign-in")
+            page.get_by_test_id("username").fill(username)
+            page.get_by_test_id("password").fill(PASSWORD)
+            page.get_by_test_id("submit").click()
+            page.wait_for_url(lambda url: "/sign-in" not in url)
+        page.goto(server.url + path)
+        return page
+
+    yield open_as
+    for context in contexts:
+        context.close()
+    assert not faults, faults
+
+
+def media_of(page) -> dict:
+    """What the page's peer connections received so far, and by which kind of candidate."""
+    return page.evaluate(
+        """async () => {
+          const result = { frames: 0, audio: 0, relayed: false };
+          for (const peer of window.hoichanCall.peers) {
+            const stats = await peer.getStats();
+            for (const report of stats.values()) {
+              if (report.type === "inbound-rtp" && report.kind === "video") result.frames += report.framesDecoded ?? 0;
+              if (report.type === "inbound-rtp" && report.kind === "audio") result.audio += report.bytesReceived ?? 0;
+              if (report.type === "candidate-pair" && report.nominated && report.state === "succeeded") {
+                result.relayed ||= stats.get(report.localCandidateId)?.candidateType === "relay";
+              }
+            }
+          }
+          return result;
+        }"""
+    )
+
+
+def both_see_and_hear(pages) -> list:
+    def received():
+        media = [media_of(page) for page in pages]
+        return media if all(one["frames"] > 0 and one["audio"] > 0 for one in media) else None
+
+    return eventually(received, patience=60, what="both sides to decode video frames and hear audio")
+
+
+def request_by_page(page, name="Nguyễn Thị Hoa") -> str:
+    """Fills in the station's form as a nurse would; returns the consult's id."""
+    page.get_by_test_id("field-specialty").select_option("cardiology")
+    page.get_by_test_id("field-urgency-urgent").check()
+    page.get_by_test_id("field-patient-name").fill(name)
+    page.get_by_test_id("field-situation").fill("Đau ngực trái hai giờ, vã mồ hôi")
+    page.get_by_test_id("field-request").fill("Xin hướng xử trí")
+    page.get_by_test_id("submit").click()
+    page.wait_for_url("**/consults/*")
+    return page.url.split("/consults/")[1].split("?")[0]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("way", ["direct", "relay"])
+def test_from_request_to_signed_outcome(open_page, people, way):
+    monitor = open_page("giamsat", "/monitor", LAPTOP)
+    expect(monitor.get_by_test_id("feed-state")).to_have_attribute("data-state", "live")
+
+    station = open_page("tram", "/station/new", PHONE)
+    consult = request_by_page(station)
+    slot = station.get_by_test_id("slot").first
+    practitioner = slot.get_attribute("data-practitioner")
+    slot.click()
+    eventually(
+        lambda: people.station.fetch(f"/consults/{consult}")["state"] == "scheduled", patience=30, what="the booking"
+    )
+    # The demo's earliest cardiologist is the one who signs in below.
+    assert practitioner == people.specialist.person["practitionerId"]
+
+    station.goto(station.url)
+    station.get_by_test_id("action-arrive").click()
+    suffix = "?relay=1" if way == "relay" else ""
+    specialist = open_page("bacsi", f"/consults/{consult}/call{suffix}", LAPTOP)
+    station.goto(station.url.split("?")[0] + f"/call{suffix}")
+    for page in (station, specialist):
+        page.get_by_test_id("join").click()
+    media = both_see_and_hear([station, specialist])
+    assert all(one["relayed"] for one in media) == (way == "relay"), media
+    specialist.get_by_test_id("action-start").click()
+    eventually(
+        lambda: people.station.fetch(f"/consults/{consult}")["state"] == "inProgress", patience=30, what="the start"
+    )
+    for page in (specialist, station):
+        page.get_by_test_id("hangup").click()
+        expect(page.get_by_test_id("call-ended")).to_be_visible()
+
+    specialist.get_by_test_id("open-consult").or_(specialist.get_by_test_id("back")).first.click()
+    specialist.wait_for_url(f"**/consults/{consult}")
+    outcome = conclusion()
+    specialist.get_by_test_id("field-summary").fill(outcome["summary"])
+    specialist.get_by_test_id("field-diagnosis-code").first.fill("I21.0")
+    specialist.get_by_test_id("field-disposition").select_option(outcome["disposition"])
+    specialist.get_by_test_id("field-recommendation").fill(outcome["recommendation"])
+    specialist.get_by_test_id("conclude").click()
+    specialist.get_by_test_id("sign").click()
+    expect(specialist.get_by_test_id("sha256")).to_have_text(
+        people.specialist.fetch(f"/consults/{consult}")["outcome"]["signature"]["sha256"]
+        if eventually(
+            lambda: people.specialist.fetch(f"/consults/{consult}")["state"] == "signed", patience=30, what="the signature"
+        )
+        else ""
+    )
+    station.goto(station.url.split("/call")[0])
+    expect(station.get_by_test_id("outcome-recommendation")).to_contain_text("Aspirin")
+
+    # The monitor saw every durable event of this consult once, in the log's order.
+    log = events_of(people.auditor, f"consults/{consult}")
+    expected = [event["sequence"] for event in log]
+    assert [event["type"] for event in log] == [
+        "consult.requested", "consult.scheduled", "consult.arrived", *[e["type"] for e in log[3:-2]],
+        "consult.concluded", "consult.signed",
+    ]  # fmt: skip
+    assert {"call.joined", "call.left", "consult.started"} <= {event["type"] for event in log[3:-2]}
+    eventually(lambda: shown_on(monitor, expected[-1]), patience=30, what="the last event on the monitor")
+    rows = monitor.get_by_test_id("event-row").evaluate_all("rows => rows.map((row) => row.dataset.sequence)")
+    assert [row for row in reversed(rows) if row in set(expected)] == expected
+    assert len(rows) == len(set(rows)), "an event is shown twice"
+    expect(monitor.get_by_test_id("order")).to_have_attribute("data-disorder", "0")
+
+
+def shown_on(monitor, sequence) -> bool:
+    return monitor.locator(f'[data-testid="event-row"][data-sequence="{sequence}"]').count() > 0
+
+
+def events_of(caller, subject: str) -> list:
+    events, after = [], "oldest"
+    while after:
+        page = caller.fetch("/events", after=after, subject=subject, limit=500)
+        events += [item["event"] for item in page["items"]]
+        after = page["next"]
+    return events
+
+
+@pytest.mark.timeout(240)
+def test_a_trip_from_request_to_handover(open_page, people, server):
+    dispatcher = open_page("dieuphoi", "/dispatch", LAPTOP)
+    crew = open_page("xe", "/crew", PHONE | {"geolocation": {"latitude": 19.8, "longitude": 105.78}})
+    crew.context.grant_permissions(["geolocation"])
+    # An earlier test's trip may still be this vehicle's; the crew's page shows the newest.
+    from support.care import new_trip
+
+    trip = new_trip(people)["id"]
+    dispatcher.reload()
+    dispatcher.locator(f'[data-testid="trip-row"][data-id="{trip}"]').get_by_role("button").first.click()
+    dispatcher.get_by_test_id("make-link").click()
+    link = dispatcher.get_by_test_id("link-url").input_value()
+    family = open_page("family", "/track/" + link.rsplit("/", 1)[1], PHONE, sign_in=False)
+    expect(family.get_by_test_id("state")).to_have_attribute("data-state", "requested")
+
+    def record(milestone):
+        # Through the interface: the page's own test presses its buttons; here the family's page is what is watched.
+        people.crew.send(f"/trips/{trip}/milestones", {"milestone": milestone})
+
+    record("dispatched")
+    record("enRoute")
+    crew.reload()
+    expect(crew.get_by_test_id("milestone-atScene").first).to_be_visible()
+    record("atScene")
+    record("departed")
+    from support.care import positions
+
+    people.crew.send(f"/trips/{trip}/positions", positions(3))
+    expect(family.get_by_test_id("state")).to_have_attribute("data-state", "departed", timeout=PATIENCE)
+    expect(family.get_by_test_id("position-age")).to_have_attribute("data-stale", "false", timeout=PATIENCE)
+    record("atDestination")
+    record("handedOver")
+    expect(family.get_by_test_id("ended")).to_be_visible(timeout=PATIENCE)
+    secret = link.rsplit("/", 1)[1]
+    answer = family.request.get(f"{server.url}/track/{secret}.json")
+    assert answer.status == 410 and json.loads(answer.text())["code"] == "link-ended"
