@@ -80,21 +80,19 @@ extension Endpoint {
           "^[!-~]{1,\(Limits.idempotencyKey)}$"))
     }
     if options.contains(.ifMatch) {
-      list.append(header("If-Match", "The `ETag` that was read; refused if it changed.", Self.tags))
+      list.append(header("If-Match", "The `ETag` that was read; refused if it changed."))
     }
     if options.contains(.etag), !isWrite {
-      list.append(header("If-None-Match", "The `ETag` that the client has.", Self.tags))
+      list.append(header("If-None-Match", "The `ETag` that the client has."))
     }
     return list
   }
 
-  /// `*`, or quoted tags with commas between them.
-  private static let tags = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$"
-
-  private func header(_ name: String, _ note: String, _ pattern: String) -> JSON {
+  /// - Parameter pattern: of what is refused otherwise; a tag that is none just matches nothing.
+  private func header(_ name: String, _ note: String, _ pattern: String? = nil) -> JSON {
     [
       "name": .string(name), "in": "header", "required": false, "description": .string(note),
-      "schema": ["type": "string", "pattern": .string(pattern)],
+      "schema": .compact(["type": "string", "pattern": pattern.map { .string($0) }]),
     ]
   }
 
