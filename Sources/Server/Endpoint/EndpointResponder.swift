@@ -103,7 +103,7 @@ package struct EndpointResponder: HTTPResponder {
 
   private func encode(_ answer: EndpointResponse, to request: Request) -> Response {
     var fields = headers
-    for field in answer.headers { fields[field.name] = nil }
+    for field in answer.headers where fields.contains(field.name) { fields[field.name] = nil }
     fields.append(contentsOf: answer.headers)
     switch answer.body {
     case .none: return Response(status: answer.status, headers: fields)
