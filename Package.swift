@@ -98,11 +98,11 @@ let package = Package(
     .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
     .testTarget(
       name: "CoordinatorTests",
-      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite"],
+      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", logging],
       swiftSettings: strict),
     .testTarget(
       name: "StorageConformance",
-      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", grdb],
+      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", grdb, logging],
       swiftSettings: strict),
     .testTarget(
       name: "RealtimeTests",
