@@ -1,3 +1,4 @@
+import HTTPTypes
 import UnixSignals
 import ArgumentParser
 import Coordinator
@@ -94,7 +95,8 @@ struct App {
           request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
       },
       stream: { request, caller, filter, after in
-        let stream = FeedStream(try await hub.subscribe(caller, after: after, filter: filter))
+        let stream = FeedStream(
+          try await hub.subscribe(caller, after: after, filter: filter), channel: request.context.channel)
         return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
       },
       call: { request, caller, consult in

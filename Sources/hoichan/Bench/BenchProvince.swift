@@ -1,8 +1,10 @@
+import StorageSQLite
 import Configuration
 import Coordinator
 import Domain
 import Foundation
 import Logging
+import StorageSQLite
 
 /// The demo's province in a database of its own, with consults that wait to be booked at times that are free.
 struct BenchProvince: Sendable {
@@ -121,7 +123,7 @@ struct BenchProvince: Sendable {
       "request": "Xin ý kiến về chẩn đoán, thuốc và có cần chuyển tuyến không.",
       "vitals": [
         "respiratoryRate": 18, "spo2": 97, "oxygen": false, "systolic": 142, "diastolic": 86, "pulse": 78,
-        "consciousness": "alert", "temperature": 36.8,
+        "consciousness": "alert", "temperature": .double(36.8),
       ],
     ]
   }
@@ -144,7 +146,9 @@ struct BenchProvince: Sendable {
 
   /// Opens the database in this process; only while no server is measured.
   static func open<T: Sendable>(_ database: String, _ body: (Deployment) async throws -> T) async throws -> T {
-    let values: [AbsoluteConfigKey: ConfigValue] = ["database": "sqlite:\(database)", "log.level": "warning"]
+    let values: [AbsoluteConfigKey: ConfigValue] = [
+      "database": ConfigValue(stringLiteral: "sqlite:\(database)"), "log.level": "warning",
+    ]
     let settings = try Settings(ConfigReader(provider: InMemoryProvider(name: "bench", values: values)))
     let deployment = try Deployment(settings, logger: Deployment.logger(settings))
     defer { deployment.store.close() }

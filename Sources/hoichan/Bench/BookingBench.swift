@@ -50,7 +50,7 @@ struct BookingBench: AsyncParsableCommand {
     let postgres = peer == .none ? nil : try await PostgresPeer(in: folder)
     do {
       let rows = try await province.sampleRows()
-      try await postgres?.prepare(events: rows.events)
+      try postgres?.prepare(events: rows.events)
       try await postgres?.stop()
       for round in 1...runs {
         // Who begins changes, so that neither always meets a disk that the other has just left.
@@ -103,7 +103,7 @@ struct BookingBench: AsyncParsableCommand {
       )
     }
     try await check(warm.bookings + measured.bookings, province, since: before)
-    print(round: round, "hoichan", measured, "commit group")
+    tell(round, "hoichan", measured, "commit group")
     return measured
   }
 
@@ -119,7 +119,7 @@ struct BookingBench: AsyncParsableCommand {
       throw BenchFailure("pgbench counted \(warmed.bookings + measured.bookings) bookings, PostgreSQL has \(written)")
     }
     try await postgres.stop()
-    print(round: round, "pgbench \(count)", measured, "sync")
+    tell(round, "pgbench \(count)", measured, "sync")
     return measured
   }
 
@@ -137,25 +137,25 @@ struct BookingBench: AsyncParsableCommand {
     }
   }
 
-  private func print(round: Int, _ who: String, _ measured: Measured, _ unit: String) {
+  private func tell(_ round: Int, _ who: String, _ measured: Measured, _ unit: String) {
     let each = Double(measured.bookings) / Double(max(1, measured.syncs))
-    Swift.print(
+    print(
       "round \(round)  \(who.padded(10))  \(measured.rate.whole.padded(6)) bookings/s  "
         + "p50 \(measured.median.tenths) ms  p99 \(measured.p99.tenths) ms  \(each.tenths) bookings a \(unit)")
   }
 
   private func report(_ ours: [Measured], _ theirs: [Int: [Measured]]) {
     let own = ours.map(\.rate).median
-    Swift.print("median  hoichan     \(own.whole) bookings/s, p99 \(ours.map(\.p99).median.tenths) ms")
+    print("median  hoichan     \(own.whole) bookings/s, p99 \(ours.map(\.p99).median.tenths) ms")
     let rates = theirs.mapValues { $0.map(\.rate).median }
     guard let same = rates[clients], let best = rates.max(by: { $0.value < $1.value }) else { return }
     for (count, runs) in theirs.sorted(by: { $0.key < $1.key }) {
-      Swift.print(
+      print(
         "median  \("pgbench \(count)".padded(10))  \(runs.map(\.rate).median.whole) bookings/s, "
           + "p99 \(runs.map(\.p99).median.tenths) ms")
     }
-    Swift.print("ratio   \((own / same).hundredths) at \(clients) clients")
-    Swift.print("ratio   \((own / best.value).hundredths) against pgbench's best, \(best.key) clients")
+    print("ratio   \((own / same).hundredths) at \(clients) clients")
+    print("ratio   \((own / best.value).hundredths) against pgbench's best, \(best.key) clients")
   }
 }
 

@@ -69,20 +69,20 @@ final class Child: Sendable {
   /// Waits for its end, and ends it after that time by force.
   /// - Throws: when it did not end by itself with success, with the end of what it complained.
   func finish(within seconds: Int) async throws {
-    let late = Mutex(false)
-    let status = await withTaskGroup(of: Void.self, returning: Int32.self) { group in
+    let pid = pid
+    let (status, isLate) = await withTaskGroup(of: Bool.self) { group in
       group.addTask {
-        do { try await Task.sleep(for: .seconds(seconds)) } catch { return }
-        late.withLock { $0 = true }
-        kill(self.pid, SIGKILL)
+        do { try await Task.sleep(for: .seconds(seconds)) } catch { return false }
+        kill(pid, SIGKILL)
+        return true
       }
       let status = await wait()
       group.cancelAll()
-      return status
+      return (status, await group.next() ?? false)
     }
     try Task.checkCancellation()
     guard status == 0 else {
-      let reason = late.withLock { $0 } ? "did not end within \(seconds) s" : "ended with status \(status)"
+      let reason = isLate ? "did not end within \(seconds) s" : "ended with status \(status)"
       let tail = (try? String(contentsOfFile: errors, encoding: .utf8))?.suffix(2000) ?? ""
       throw BenchFailure("\(name) \(reason)\n\(tail)")
     }

@@ -21,7 +21,7 @@ enum Loopback {
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     guard withAddress(port, { connect(descriptor, $0, $1) }) == 0 else { throw failure("connect") }
     let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n".utf8)
-    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count else {
+    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
       throw failure("send")
     }
     var answer: [UInt8] = []

@@ -1,7 +1,9 @@
+import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain
 import Foundation
+import StorageSQLite
 
 /// Searching for free slots at a steady pace, half of the province's time being booked.
 struct SlotsBench: AsyncParsableCommand {

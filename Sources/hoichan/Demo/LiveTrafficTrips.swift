@@ -72,7 +72,8 @@ extension LivePlay {
       return
     }
     _ = try await coordinator.recordMilestone(crew, trip: id, next, at: now)
-    trips[id]?.milestone = next == .atScene || next == .patientContact ? soon(now, 45...150) : soon(now, 5...20)
+    let pause = next == .atScene || next == .patientContact ? soon(now, 45...150) : soon(now, 5...20)
+    trips[id]?.milestone = pause
   }
 
   /// Where it goes now: to the patient until it has departed, then to the destination.
