@@ -77,10 +77,11 @@ let package = Package(
         crypto,
       ],
       swiftSettings: strict),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Server",
       dependencies: [
-        "Domain", "Coordinator", "Realtime", hummingbird, hummingbirdCore, hummingbirdTLS,
+        "CZlib", "Domain", "Coordinator", "Realtime", hummingbird, hummingbirdCore, hummingbirdTLS,
         httpTypes, nioCore, nioPosix, nioSSL, mustache, lifecycle, logging, metrics, coreMetrics,
         crypto,
       ],

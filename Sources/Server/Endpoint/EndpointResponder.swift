@@ -119,7 +119,8 @@ package struct EndpointResponder: HTTPResponder {
           return Response(status: .notModified, headers: fields)
         }
       }
-      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+      let sent = Gzip.pack(bytes, &fields, for: request.headers) ?? bytes
+      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: sent)))
     }
   }
 
