@@ -12,16 +12,17 @@ package final class SQLiteStore: Store {
   private let readers: Readers
   private let checkpointer: Checkpointer
   private let listeners: Listeners
-  private let lock: DataLock
+  private let locks: [DataLock]
   private let isClosed = Atomic<Bool>(false)
   package let path: String
 
   /// Opens the database, making it and bringing its schema up to date where needed. Blocks: call it at start.
-  package init(path: String, logger: Logger) throws {
+  /// - Parameter serves: it is opened by a server, of which there may be one.
+  package init(path: String, logger: Logger, serves: Bool = false) throws {
     self.path = path
     try FileManager.default.createDirectory(
       at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
-    lock = try DataLock(path: path, kind: .shared)
+    locks = [try DataLock(path: path, kind: .shared)] + (serves ? [try DataLock(path: path, kind: .serving)] : [])
     let first = try Self.open(path, readOnly: false, label: "writer")
     let applied = try first.writeWithoutTransaction { database in try Self.migrate(database) }
     for migration in applied {

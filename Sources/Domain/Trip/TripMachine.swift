@@ -89,6 +89,12 @@ package struct TripMachine: Sendable, Equatable {
   /// From handover on, and after every early end: no position is shown any more, and no new link is given out.
   package var isClosed: Bool { sideExit != nil || (furthest?.order ?? 0) >= (Milestone.handedOver.order ?? 0) }
 
+  /// When it closed; positions from before may still arrive.
+  package var closedAt: Instant? {
+    sideExit?.at ?? milestones.first { $0.milestone == .handedOver }?.at
+      ?? (isClosed ? milestones.map(\.at).min() : nil)
+  }
+
   /// On the road: a position is expected.
   package var isUnderWay: Bool { !isClosed && (furthest?.order ?? 0) >= (Milestone.enRoute.order ?? 0) }
 

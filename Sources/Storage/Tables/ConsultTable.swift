@@ -98,7 +98,7 @@ extension SQLTransaction {
     }
     let request: ConsultRequest
     do {
-      request = try ConsultRequest(json: JSON(parsing: row.text(15)), on: requestedAt.day)
+      request = try ConsultRequest(json: JSON(parsing: row.text(15)), on: requestedAt.day, isStored: true)
     } catch {
       throw CorruptRow("consult \(id)", "document: \(error)")
     }
