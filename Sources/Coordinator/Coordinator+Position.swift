@@ -30,7 +30,7 @@ extension Coordinator {
       }
       // After the end a vehicle is nobody's business; what a dead zone kept from before may still come.
       let closedAt = trip.machine.closedAt
-      let kept = corrected.filter { $0.at <= closedAt ?? $0.at }
+      let kept = corrected.filter { position in closedAt.map { position.at < $0 } ?? true }
       guard !kept.isEmpty else {
         throw Rejection.illegalTransition(
           "positions", state: trip.machine.state, allowed: trip.machine.allowed.map(\.rawValue))
