@@ -17,21 +17,26 @@ package final class SQLiteStore: Store {
   package let path: String
 
   /// Opens the database, making it and bringing its schema up to date where needed. Blocks: call it at start.
-  package init(path: String, logger: Logger) throws {
+  package init(
+    path: String, logger: Logger, busyTimeoutMilliseconds: Int = Limits.busyTimeoutMilliseconds
+  ) throws {
     self.path = path
     try FileManager.default.createDirectory(
       at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
     lock = try DataLock(path: path, kind: .shared)
-    let first = try Self.open(path, readOnly: false, label: "writer")
+    func open(_ label: String, readOnly: Bool = false) throws -> DatabaseQueue {
+      try Self.open(path, readOnly: readOnly, label: label, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+    }
+    let first = try open("writer")
     let applied = try first.writeWithoutTransaction { database in try Self.migrate(database) }
     for migration in applied {
       logger.info("schema brought up to date", metadata: ["migration": "\(migration.number) \(migration.name)"])
     }
     listeners = Listeners()
-    checkpointer = Checkpointer(queue: try Self.open(path, readOnly: false, label: "checkpoint"), logger: logger)
+    checkpointer = Checkpointer(queue: try open("checkpoint"), logger: logger)
     writer = Writer(queue: first, checkpointer: checkpointer, logger: logger, committed: listeners.tell)
     readers = Readers(
-      queues: try (0..<Limits.readConnections).map { try Self.open(path, readOnly: true, label: "reader-\($0)") })
+      queues: try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) })
     checkpointer.start()
     writer.start()
     readers.start()
@@ -84,10 +89,12 @@ package final class SQLiteStore: Store {
 
   package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
 
-  static func open(_ path: String, readOnly: Bool, label: String) throws -> DatabaseQueue {
+  private static func open(
+    _ path: String, readOnly: Bool, label: String, busyTimeoutMilliseconds: Int
+  ) throws -> DatabaseQueue {
     var configuration = Configuration()
     configuration.label = "hoichan.\(label)"
-    configuration.busyMode = .timeout(TimeInterval(Limits.busyTimeoutMilliseconds) / 1000)
+    configuration.busyMode = .timeout(TimeInterval(busyTimeoutMilliseconds) / 1000)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { database in
       if !readOnly {
