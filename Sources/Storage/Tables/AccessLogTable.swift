@@ -75,7 +75,7 @@ extension SQLTransaction {
       """
       SELECT seq, at, bucket, person, person_name, action, subject, facility, chain FROM access_log
       WHERE (CAST($1 AS TEXT) IS NULL OR person = $1) AND (CAST($2 AS TEXT) IS NULL OR subject = $2)
-        AND (facility IS NULL OR CAST($3 AS TEXT) LIKE '%,' || facility || ',%')
+        AND (facility IS NULL OR replace(CAST($3 AS TEXT), ',' || facility || ',', '') <> CAST($3 AS TEXT))
         AND (CAST($4 AS BIGINT) IS NULL OR seq < $4)
       ORDER BY seq DESC LIMIT $5
       """)
