@@ -81,6 +81,13 @@ final class Writer: Sendable {
   private func commit(_ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction) {
     do {
       try connection.run(Self.begin, [])
+    } catch {
+      // Another process holds the lock. Run alone, each would wait for it as long again, one after the other.
+      logger.error("\(group.count) transactions could not begin", metadata: ["error": "\(error)"])
+      for job in group { job.finish(StoreFailure("\(error)")) }
+      return
+    }
+    do {
       for job in group {
         try connection.run(Self.savepoint, [])
         do {
