@@ -34,7 +34,9 @@ package final class SQLiteStore: Store {
     }
     listeners = Listeners()
     checkpointer = Checkpointer(queue: try open("checkpoint"), logger: logger)
-    writer = Writer(queue: first, checkpointer: checkpointer, logger: logger, committed: listeners.tell)
+    writer = Writer(
+      queue: first, checkpointer: checkpointer, logger: logger, busyTimeoutMilliseconds: busyTimeoutMilliseconds,
+      committed: listeners.tell)
     readers = Readers(
       queues: try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) })
     checkpointer.start()

@@ -14,6 +14,7 @@ final class Writer: Sendable {
   private let jobs = JobQueue(limit: Limits.writeQueue)
   private let checkpointer: Checkpointer
   private let logger: Logger
+  private let busyTimeoutMilliseconds: Int
   private let committed: @Sendable (CommitSource) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let groups = Atomic<Int>(0)
@@ -22,12 +23,13 @@ final class Writer: Sendable {
   var commitGroups: Int { groups.load(ordering: .relaxed) }
 
   init(
-    queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger,
+    queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger, busyTimeoutMilliseconds: Int,
     committed: @escaping @Sendable (CommitSource) -> Void
   ) {
     self.queue = queue
     self.checkpointer = checkpointer
     self.logger = logger
+    self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
     self.committed = committed
   }
 
@@ -38,7 +40,7 @@ final class Writer: Sendable {
         guard let handle = database.sqliteConnection else { return }
         let connection = SQLiteConnection(handle: handle)
         defer { connection.close() }
-        work(connection, Wal(handle))
+        work(connection, Wal(handle, busyTimeoutMilliseconds: busyTimeoutMilliseconds))
       }
       ended.signal()
     }
