@@ -17,28 +17,20 @@ package final class SQLiteStore: Store {
   package let path: String
 
   /// Opens the database, making it and bringing its schema up to date where needed. Blocks: call it at start.
-<<<<<<< HEAD
   /// - Parameter serves: it is opened by a server, of which there may be one.
-  package init(path: String, logger: Logger, serves: Bool = false) throws {
-    self.path = path
-    try FileManager.default.createDirectory(
-      at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
-    locks = [try DataLock(path: path, kind: .shared)] + (serves ? [try DataLock(path: path, kind: .serving)] : [])
-    let first = try Self.open(path, readOnly: false, label: "writer")
-=======
   package init(
-    path: String, logger: Logger, busyTimeoutMilliseconds: Int = Limits.busyTimeoutMilliseconds
+    path: String, logger: Logger, serves: Bool = false,
+    busyTimeoutMilliseconds: Int = Limits.busyTimeoutMilliseconds
   ) throws {
     self.path = path
     try FileManager.default.createDirectory(
       at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
-    lock = try DataLock(path: path, kind: .shared)
+    locks = [try DataLock(path: path, kind: .shared)] + (serves ? [try DataLock(path: path, kind: .serving)] : [])
     try Self.create(path)
     func open(_ label: String, readOnly: Bool = false) throws -> DatabaseQueue {
       try Self.open(path, readOnly: readOnly, label: label, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     }
     let first = try open("writer")
->>>>>>> 9694b326626cafb2f96bc3ff2757374d1a8ea26c
     let applied = try first.writeWithoutTransaction { database in try Self.migrate(database) }
     for migration in applied {
       logger.info("schema brought up to date", metadata: ["migration": "\(migration.number) \(migration.name)"])
