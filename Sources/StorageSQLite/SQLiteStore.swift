@@ -107,7 +107,7 @@ package final class SQLiteStore: Store {
       if errno == EEXIST { return }
       throw StoreFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
     }
-    close(descriptor)
+    Foundation.close(descriptor)
   }
 
   private static func open(
