@@ -28,7 +28,7 @@ enum Wiring {
     let registry = PrometheusRegistry()
     MetricsSystem.bootstrap(registry)
     let publisher = FeedPublisher()
-    let deployment = try Deployment(settings, logger: logger, publish: publisher.publish)
+    let deployment = try Deployment(settings, .serve, logger: logger, publish: publisher.publish)
     defer { deployment.store.close() }
     try await prepare(deployment)
 
@@ -56,7 +56,7 @@ enum Wiring {
     var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
     settings.secretKey = String(repeating: "-", count: 32)
     let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
-    let deployment = try Deployment(settings, logger: logger)
+    let deployment = try Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
     let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
     return OpenAPIDocument(app.server.endpoints, version: version).json.bytes

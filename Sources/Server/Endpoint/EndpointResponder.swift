@@ -96,7 +96,8 @@ package struct EndpointResponder: HTTPResponder {
   }
 
   private func requireSameOrigin(_ request: Request) throws(Rejection) {
-    guard SameOrigin.holds(request, publicURL: services.settings.publicURL) else {
+    guard SameOrigin.holds(
+      request, publicURL: services.settings.publicURL, isSecure: services.settings.isSecure) else {
       throw Rejection(.forbidden, "A change with a session cookie must come from this site's own pages (Origin).")
     }
   }
@@ -119,7 +120,8 @@ package struct EndpointResponder: HTTPResponder {
           return Response(status: .notModified, headers: fields)
         }
       }
-      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+      let sent = Gzip.pack(bytes, &fields, for: request.headers) ?? bytes
+      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: sent)))
     }
   }
 
