@@ -24,6 +24,7 @@ package final class SQLiteStore: Store {
     try FileManager.default.createDirectory(
       at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
     lock = try DataLock(path: path, kind: .shared)
+    try Self.create(path)
     func open(_ label: String, readOnly: Bool = false) throws -> DatabaseQueue {
       try Self.open(path, readOnly: readOnly, label: label, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     }
@@ -90,6 +91,17 @@ package final class SQLiteStore: Store {
   }
 
   package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
+
+  /// Makes a new file that only its owner may read, whatever the umask is; SQLite's log and index take after it. One
+  /// that is there already is not touched: closing it here would drop this process's locks on it.
+  private static func create(_ path: String) throws {
+    let descriptor = Foundation.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      if errno == EEXIST { return }
+      throw StoreFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    Foundation.close(descriptor)
+  }
 
   private static func open(
     _ path: String, readOnly: Bool, label: String, busyTimeoutMilliseconds: Int
