@@ -36,15 +36,26 @@ package struct PageAssets: Sendable {
   package let leaflet: [String: File]
   package let version: String
   package let serviceWorker: File
+  /// All that each page's script imports.
+  private let preloads: [String: [String]]
 
-  /// - Parameter leafletFolder: where Debian keeps Leaflet; the pages work without, with lists instead of maps.
+  /// - Parameters:
+  ///   - leafletFolder: where Debian keeps Leaflet; the pages work without, with lists instead of maps.
+  ///   - pages: the script of each page, by the page's name; each gets a file of the words that it uses.
   /// - Throws: when a file can't be read, or a script imports one that is not there.
-  package init(folder: URL, leafletFolder: String, texts: Texts) throws {
+  package init(folder: URL, leafletFolder: String, texts: Texts, pages: [String: String]) throws {
     var contents: [String: [UInt8]] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
-      contents[name] = Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+      let bytes = Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+      contents[name] = name.hasSuffix(".js") || name.hasSuffix(".css") ? Self.slim(bytes) : bytes
     }
-    for language in Language.allCases { contents["texts.\(language.rawValue).js"] = texts.module(language) }
+    for (page, script) in pages {
+      let scripts = ([script] + Self.imports(of: script, in: contents)).map { contents[$0] ?? [] }
+      let source = String(decoding: Array(scripts.joined()), as: UTF8.self)
+      for language in Language.allCases {
+        contents[Self.words(page, language)] = texts.module(language, usedBy: source)
+      }
+    }
     guard let worker = contents.removeValue(forKey: "sw.js") else { throw Fault(description: "sw.js is missing") }
 
     var all = SHA256()
@@ -58,20 +69,30 @@ package struct PageAssets: Sendable {
     let filled = String(decoding: worker, as: UTF8.self).replacing("{{version}}", with: version)
     serviceWorker = File(Array(filled.utf8), name: "sw.js")
     leaflet = Self.leaflet(in: leafletFolder)
-    for name in files.keys.sorted() {
-      if let missing = imports(of: name).first(where: { files[$0] == nil }) {
+    for (name, bytes) in contents.sorted(by: { $0.key < $1.key }) {
+      if let missing = Self.imports(name, bytes).first(where: { contents[$0] == nil }) {
         throw Fault(description: "\(name) imports \(missing), which is not there")
       }
     }
+    preloads = pages.mapValues { Self.imports(of: $0, in: contents) }
   }
 
-  /// What a page's script imports, and what that imports: named in the page, they are fetched at once and not one
-  /// after the other, which on a slow link is the difference between one second and ten.
-  package func preload(_ module: String) -> [String] {
+  /// What a page needs besides its script: named in the page, all of it is fetched at once and not one after the
+  /// other, which on a slow link is the difference between one second and ten.
+  package func preload(_ page: String, _ language: Language) -> [String] {
+    (preloads[page] ?? []) + [Self.words(page, language)]
+  }
+
+  private static func words(_ page: String, _ language: Language) -> String {
+    "texts.\(page).\(language.rawValue).js"
+  }
+
+  /// What a script imports, and what that imports.
+  private static func imports(of script: String, in contents: [String: [UInt8]]) -> [String] {
     var found: [String] = []
-    var open = [module]
+    var open = [script]
     while let name = open.popLast() {
-      for imported in imports(of: name) where !found.contains(imported) {
+      for imported in imports(name, contents[name] ?? []) where !found.contains(imported) {
         found.append(imported)
         open.append(imported)
       }
@@ -79,14 +100,29 @@ package struct PageAssets: Sendable {
     return found.sorted()
   }
 
-  private func imports(of name: String) -> [String] {
-    guard name.hasSuffix(".js"), let file = files[name] else { return [] }
-    return String(decoding: file.bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+  private static func imports(_ name: String, _ bytes: [UInt8]) -> [String] {
+    guard name.hasSuffix(".js") else { return [] }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
       guard let start = line.firstRange(of: "from './"), line.hasPrefix("import") || line.hasPrefix("}") else {
         return nil
       }
       return String(line[start.upperBound...].prefix { $0 != "'" })
     }
+  }
+
+  /// Indentation and lines that are only comments stay here: they are for us, and were a fifth of what a page costs.
+  /// Our scripts have no text that runs over a line's end (a test looks), so that a line can be judged by itself.
+  static func slim(_ bytes: [UInt8]) -> [UInt8] {
+    var isComment = false
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> Substring? in
+      let line = line.drop { $0 == " " }
+      if isComment || line.hasPrefix("/*") {
+        isComment = !line.contains("*/")
+        return nil
+      }
+      return line.hasPrefix("//") ? nil : line
+    }
+    return Array((lines.joined(separator: "\n") + "\n").utf8)
   }
 
   private static let leafletFiles = [

@@ -19,7 +19,8 @@ package struct PageRoutes: Sendable {
       folder: resources.appendingPathComponent("templates"), needed: Page.allCases.map(\.template) + ["problem"],
       texts: texts)
     assets = try PageAssets(
-      folder: resources.appendingPathComponent("assets"), leafletFolder: settings.leafletFolder, texts: texts)
+      folder: resources.appendingPathComponent("assets"), leafletFolder: settings.leafletFolder, texts: texts,
+      pages: Dictionary(uniqueKeysWithValues: Page.allCases.map { ($0.rawValue, $0.module) }))
     if let lost = Page.allCases.first(where: { assets.files[$0.module] == nil }) {
       throw PageTemplates.Fault(description: "the script '\(lost.module)' is missing")
     }

@@ -20,7 +20,7 @@ package struct PageValues {
     ]
     if let page {
       values["module"] = page.module
-      values["preload"] = assets.preload(page.module)
+      values["preload"] = assets.preload(page.rawValue, language)
     }
     if let caller {
       values["person"] = [

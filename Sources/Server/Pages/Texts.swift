@@ -56,13 +56,19 @@ package struct Texts: Sendable {
 
   package var count: Int { order.values.reduce(0) { $0 + $1.count } }
 
-  /// The table as the ES module that `texts.js` loads.
-  package func module(_ language: Language) -> [UInt8] {
-    let sections = JSON.Members(
-      order.keys.sorted().map { section in
-        let words = codes(section).map { ($0, JSON.string(text(section, $0, language) ?? "")) }
-        return (section, JSON.object(JSON.Members(words)))
-      })
-    return Array("export default ".utf8) + JSON.object(sections).bytes + Array(";\n".utf8)
+  /// The words that these scripts name, as the ES module that `texts.js` loads. A page whose words are all of ours
+  /// would carry mostly those of other pages.
+  ///
+  /// A section counts as a whole where its name stands alone, or before a key that is put together: more than is
+  /// needed, and never less.
+  package func module(_ language: Language, usedBy scripts: String) -> [UInt8] {
+    let sections = order.keys.sorted().compactMap { section -> (String, JSON)? in
+      let isWhole = ["'\(section)'", "`\(section).", "'\(section).'"].contains(where: scripts.contains)
+      let keys = codes(section).filter { isWhole || scripts.contains("'\(section).\($0)'") }
+      guard !keys.isEmpty else { return nil }
+      let words = keys.map { ($0, JSON.string(text(section, $0, language) ?? "")) }
+      return (section, .object(JSON.Members(words)))
+    }
+    return Array("export default ".utf8) + JSON.object(JSON.Members(sections)).bytes + Array(";\n".utf8)
   }
 }

@@ -19,7 +19,7 @@ import Testing
   }
 
   private func assets() throws -> PageAssets {
-    try PageAssets(folder: folder, leafletFolder: "/nowhere", texts: texts)
+    try PageAssets(folder: folder, leafletFolder: "/nowhere", texts: texts, pages: ["first": "a.js"])
   }
 
   @Test func filesShareOneVersionThatChangesWithAnyOfThem() throws {
@@ -28,13 +28,38 @@ import Testing
       "sw.js": "const v = '{{version}}';", "a.js": "import { b } from './b.js';\n", "b.js": "export const b = 1;\n",
     ])
     let before = try assets()
-    #expect(before.preload("a.js") == ["b.js"])
+    #expect(before.preload("first", .vi) == ["b.js", "texts.first.vi.js"])
     #expect(before.files["sw.js"] == nil)
     #expect(String(decoding: before.serviceWorker.bytes, as: UTF8.self).contains(before.version))
     #expect(before.leaflet.isEmpty)
     #expect(try assets().version == before.version)
     try write(["b.js": "export const b = 2;\n"])
     #expect(try assets().version != before.version)
+  }
+
+  @Test func aPagesWordsAreThoseThatItsScriptsName() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let texts = try Texts(
+      json: Array(
+        #"""
+        {"a": {"x": {"vi": "một", "en": "one"}, "y": {"vi": "hai", "en": "two"}}, "b": {"z": {"vi": "ba", "en": "three"}},
+         "c": {"u": {"vi": "bốn", "en": "four"}}, "d": {"v": {"vi": "năm", "en": "five"}}}
+        """#.utf8))
+    try write([
+      "sw.js": "", "a.js": "import { b } from './b.js';\nt('a.x');\n", "b.js": "label('b', code);\nt(`c.${name}`);\n",
+    ])
+    let assets = try PageAssets(folder: folder, leafletFolder: "/nowhere", texts: texts, pages: ["first": "a.js"])
+    let words = try #require(assets.files["texts.first.en.js"]).bytes
+    #expect(
+      String(decoding: words, as: UTF8.self)
+        == #"export default {"a":{"x":"one"},"b":{"z":"three"},"c":{"u":"four"}};"# + "\n")
+  }
+
+  @Test func commentsAndIndentationStayHere() {
+    let source = "// Why.\nconst a = 1; // kept\n\n/** What.\n * More. */\nfunction b() {\n  return 'x // y';\n}\n"
+    #expect(
+      String(decoding: PageAssets.slim(Array(source.utf8)), as: UTF8.self)
+        == "const a = 1; // kept\nfunction b() {\nreturn 'x // y';\n}\n")
   }
 
   @Test func refusesAnImportOfNothing() throws {
@@ -76,6 +101,10 @@ import Testing
     for name in try FileManager.default.contentsOfDirectory(atPath: assets.path) where name.hasSuffix(".js") {
       let source = try String(contentsOf: assets.appendingPathComponent(name), encoding: .utf8)
       #expect(forbidden.filter(source.contains) == [], "\(name)")
+      // Lines are sent without indentation: no text may run over a line's end.
+      for line in source.split(separator: "\n") where !line.drop(while: { $0 == " " }).hasPrefix("//") {
+        #expect(line.count { $0 == "`" }.isMultiple(of: 2) || line.contains("*"), "\(name): \(line)")
+      }
     }
     let templates = PageRoutes.resources.appendingPathComponent("templates")
     for name in try FileManager.default.contentsOfDirectory(atPath: templates.path) {

@@ -8,6 +8,8 @@ import { label, t } from './texts.js';
 /** States in which something is still to be done, and those in which nothing is. */
 export const openStates = 'requested,assigned,scheduled,waiting,inProgress,interrupted,concluded,amended';
 export const closedStates = 'signed,cancelled,noShow';
+/** Those in which the room of a live consult is open. */
+export const callable = new Set(['assigned', 'scheduled', 'waiting', 'inProgress', 'interrupted']);
 
 export const stateChip = (state) => el('span', { class: 'chip', data: { state }, testid: 'state' }, label('state', state));
 

@@ -2,6 +2,7 @@
 
 import { insist, post } from './api.js';
 import { ask } from './ask.js';
+import { callable } from './chips.js';
 import { announce, button, byId, el, fill } from './dom.js';
 import { uuid7 } from './ids.js';
 import { attempt, me } from './shell.js';
@@ -9,7 +10,6 @@ import { t } from './texts.js';
 
 const order = ['accept', 'arrive', 'start', 'resume', 'interrupt', 'noShow', 'decline', 'cancel'];
 const grave = new Set(['decline', 'cancel', 'noShow']);
-const callable = new Set(['assigned', 'scheduled', 'waiting', 'inProgress', 'interrupted']);
 
 export function showActions(consult, { changed, choose, onSlots }) {
   const buttons = order.filter((name) => consult.allowed.includes(name)).map((name) =>

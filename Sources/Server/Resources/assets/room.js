@@ -1,6 +1,7 @@
 // The call's socket: a seat in the consult's room that outlives a lost link.
 
-import { backOff, get } from './api.js';
+import { backOff, get, post, Problem } from './api.js';
+import { callable } from './chips.js';
 import { Peer } from './peer.js';
 
 const silence = 15_000;
@@ -165,13 +166,15 @@ export class Room {
     this.handlers.state('restoring');
     this.attempt += 1;
     this.timer = setTimeout(() => this.connect(), this.attempt === 1 ? 300 : backOff(this.attempt - 2, 8000));
-    if (this.attempt % 4 === 0) await this.stillAllowed();
+    if (this.attempt % 4 === (this.self ? 0 : 1)) await this.stillAllowed();
   }
 
-  /** A refused upgrade shows no status to a page: the consult itself says whether the room is still open to us. */
+  /** A refused upgrade shows no status to a page: a ticket and the consult say whether the room is still open to us. */
   async stillAllowed() {
     try {
-      await get(`/consults/${encodeURIComponent(this.consult)}`);
+      await post('/tickets', { purpose: 'call', consultId: this.consult });
+      const { state } = await get(`/consults/${encodeURIComponent(this.consult)}`);
+      if (!callable.has(state)) throw new Problem(404);
     } catch (problem) {
       if (![401, 403, 404].includes(problem.status)) return;
       this.close();

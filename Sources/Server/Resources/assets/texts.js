@@ -1,7 +1,7 @@
-// All words come from the server's one table; this page's language decides which half was loaded.
+// All words come from the server's one table: of it, those that this page's scripts use, in this page's language.
 
 const language = document.documentElement.lang === 'en' ? 'en' : 'vi';
-const { default: table } = await import(`./texts.${language}.js`);
+const { default: table } = await import(`./texts.${document.body.dataset.page}.${language}.js`);
 
 export const lang = language;
 

@@ -1,0 +1,74 @@
+"""The dispatcher's desk: a request that nobody answered rings, and goes on ringing, until somebody does."""
+import datetime
+
+from conftest import sign_in_all
+from playwright.sync_api import expect
+from support.care import hospital, request_consult
+from support.visits import Visits
+from support.waiting import eventually
+
+LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+def row_of(page, kind, consult):
+    return page.locator(f'[data-testid="{kind}-row"][data-id="{consult}"]')
+
+
+def test_an_unanswered_request_rings_until_it_is_answered(browser, new_server):
+    server = new_server()
+    people = sign_in_all(server)
+    consult = request_consult(people.station, urgency="emergency")["id"]
+    # The server starts again ten seconds before the limit passes: the clock on the desk runs out under our eyes.
+    server.stop()
+    ahead = datetime.timedelta(minutes=10) - datetime.timedelta(seconds=10)
+    server.env |= {"LD_PRELOAD": LIBRARY, "FAKETIME": f"+{int(ahead.total_seconds())}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    server.start()
+    people = sign_in_all(server)
+    visits = Visits(browser, server)
+    try:
+        desk = visits.open(people.dispatcher, "/dispatch")
+        doctor = visits.open(people.specialist, "/specialist")
+        expect(row_of(desk, "request", consult).or_(row_of(desk, "overdue", consult)).get_by_test_id("due-clock")).to_be_visible()
+        for page in (desk, doctor):
+            alarm = page.get_by_test_id("alarm")
+            expect(alarm).to_be_visible()
+            expect(alarm).to_have_attribute("data-ringing", "true")
+            expect(alarm).to_have_attribute("data-count", "1")
+        expect(row_of(desk, "overdue", consult)).to_be_visible()
+        # A name is nothing for the desk's wall; the number in the window's title is.
+        assert desk.title().startswith("(1!)")
+        # Silenced, it is still there to see.
+        desk.get_by_test_id("alarm-silence").click()
+        expect(desk.get_by_test_id("alarm")).to_have_attribute("data-ringing", "false")
+        expect(desk.get_by_test_id("alarm")).to_be_visible()
+        doctor.locator(f'[data-id="{consult}"]').get_by_test_id("accept").click()
+        expect(desk.get_by_test_id("alarm")).to_be_hidden()
+        expect(doctor.get_by_test_id("alarm")).to_be_hidden()
+        expect(row_of(desk, "overdue", consult)).to_have_count(0)
+    finally:
+        visits.close()
+
+
+def test_a_trip_is_made_at_the_desk(open_page, people):
+    goal = hospital(people.dispatcher)
+    page = open_page("dispatcher", "/dispatch")
+    page.get_by_test_id("new-trip").click()
+    page.get_by_test_id("create-trip").click()
+    expect(page.locator("#trip-form .field-error").first).to_be_visible()
+    page.get_by_test_id("field-destination").fill(goal["id"])
+    page.get_by_test_id("field-origin-label").fill("Thôn 5, gần đình")
+    page.get_by_test_id("field-origin-lat").fill("19.81")
+    page.get_by_test_id("field-origin-lon").fill("105.66")
+    page.get_by_test_id("field-patient-name").fill("Cao Thị Chuyến")
+    page.get_by_test_id("field-vehicleId").select_option(index=1)
+    page.get_by_test_id("create-trip").click()
+    expect(page.get_by_test_id("trip-panel")).to_be_visible()
+    made = lambda: next((trip for trip in people.dispatcher.fetch("/trips", limit=50)["items"] if (trip.get("patient") or {}).get("name") == "Cao Thị Chuyến"), None)
+    trip = eventually(made, "the trip")
+    assert trip["destination"]["facilityId"] == goal["id"] and trip["vehicleId"]
+    page.get_by_test_id("make-link").click()
+    assert "/track/" in page.get_by_test_id("link-url").input_value()
+    page.get_by_test_id("revoke-link").click()
+    expect(page.get_by_test_id("link-row")).to_have_count(0)
+    page.get_by_test_id("milestone-cancelled").click()
+    expect(page.locator(f'[data-testid="trip-row"][data-id="{trip["id"]}"]')).to_have_count(0)
