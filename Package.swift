@@ -77,10 +77,11 @@ let package = Package(
         crypto,
       ],
       swiftSettings: strict),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Server",
       dependencies: [
-        "Domain", "Coordinator", "Realtime", hummingbird, hummingbirdCore, hummingbirdTLS,
+        "CZlib", "Domain", "Coordinator", "Realtime", hummingbird, hummingbirdCore, hummingbirdTLS,
         httpTypes, nioCore, nioPosix, nioSSL, mustache, lifecycle, logging, metrics, coreMetrics,
         crypto,
       ],
@@ -98,17 +99,17 @@ let package = Package(
     .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
     .testTarget(
       name: "CoordinatorTests",
-      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite"],
+      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", logging],
       swiftSettings: strict),
     .testTarget(
       name: "StorageConformance",
-      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", grdb],
+      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", grdb, logging],
       swiftSettings: strict),
     .testTarget(
       name: "RealtimeTests",
       dependencies: [
-        "Domain", "Coordinator", "Realtime", nioCore, nioEmbedded, nioPosix, nioHTTP1,
-        nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
+        "Domain", "Coordinator", "Realtime", "Storage", "StorageSQLite", nioCore, nioEmbedded,
+        nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
         logging,
       ],
       swiftSettings: strict),

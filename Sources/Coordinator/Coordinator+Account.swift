@@ -15,6 +15,12 @@ extension Coordinator {
     guard let username = body["username"]?.string, let password = body["password"]?.string else {
       throw Rejection.invalid("/username", "required", "A user has a name and a password.")
     }
+    guard Username.isValid(username) else {
+      throw Rejection.invalid("/username", "format", "A user name has 2 to 50 of a-z, 0-9, '.', '-' and '_'.")
+    }
+    guard Limits.password.contains(password.unicodeScalars.count) else {
+      throw Rejection.invalid("/password", "length", "A password has \(Limits.password.lowerBound) characters or more.")
+    }
     let grants = try Self.grants(body["grants"], directory)
     let practitioner = body["practitionerId"]?.string
     if let practitioner, directory.practitioners[practitioner] == nil {
@@ -74,7 +80,12 @@ extension Coordinator {
     try call.caller.require(.administer)
     let directory = try await directory.get()
     let grants = try Self.grants(body["grants"], directory)
-    let expiresAt = body["expiresAt"]?.string.flatMap(Instant.init)
+    let expiresAt = try body["expiresAt"]?.string.map { text in
+      guard let time = Instant(text) else {
+        throw Rejection.invalid("/expiresAt", "format", "This is no time in RFC 3339.")
+      }
+      return time
+    }
     let caller = call.caller
     return try await write(call) { tx, now in
       if let expiresAt, expiresAt <= now {

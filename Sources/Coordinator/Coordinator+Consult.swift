@@ -69,15 +69,13 @@ extension Coordinator {
       specialty: caller.has(.specialist) ? caller.specialty : nil)
     let reachable = filter
     try page.requireUUID()
-    let found = try await store.read { tx in
-      try tx.consults(reachable, page: Page(after: page.after, limit: page.limit + 1)).filter {
+    let (items, next) = try await store.read { tx in
+      try page.fill { try tx.consults(reachable, page: $0) } id: { $0.id } where: {
         caller.may(.seeConsult($0.scope())) == .allowed
       }
     }
-    let items = Array(found.prefix(page.limit))
     try await logReads(items, by: caller, vehicles: [], at: now)
-    return .list(
-      items.map { $0.json(for: caller, directory, now: now) }, next: found.count > page.limit ? items.last?.id : nil)
+    return .list(items.map { $0.json(for: caller, directory, now: now) }, next: next)
   }
 
   /// The canonical document of a version: exactly the bytes that were hashed and signed.

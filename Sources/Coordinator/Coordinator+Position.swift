@@ -21,12 +21,19 @@ extension Coordinator {
       guard var trip = try tx.trip(id) else { throw Rejection.notFound }
       try caller.require(.sendPosition(try Self.scope(of: trip, tx)))
       var ahead: Int64 = 0
-      let kept = positions.map { position in
+      let corrected = positions.map { position in
         guard position.at > now + TripMachine.deviceAhead else { return position }
         ahead += 1
         var replaced = position
         replaced.at = now
         return replaced
+      }
+      // After the end a vehicle is nobody's business; what a dead zone kept from before may still come.
+      let closedAt = trip.machine.closedAt
+      let kept = corrected.filter { position in closedAt.map { position.at < $0 } ?? true }
+      guard !kept.isEmpty else {
+        throw Rejection.illegalTransition(
+          "positions", state: trip.machine.state, allowed: trip.machine.allowed.map(\.rawValue))
       }
       try tx.insert(kept, trip: id)
       if let latest = kept.max(by: { $0.at < $1.at }), !trip.machine.isClosed,

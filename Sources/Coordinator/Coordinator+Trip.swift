@@ -29,9 +29,7 @@ extension Coordinator {
       try caller.require(.requestTrip(facility: facility))
       let destination = Place(json: body["destination"] ?? .null)
       try Self.check(destination, vehicle: vehicle, tx, directory)
-      var problems: [Rejection.Field] = []
-      let patient = body["patient"].map { Patient(json: $0, on: now.day, problems: &problems) }
-      guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
+      let patient = try body["patient"].map { try Self.patient($0, on: now.day) }
       let trip = Trip(
         id: id, consult: body["consultId"]?.string, vehicle: vehicle,
         priority: body["priority"]?.string.flatMap(TripPriority.init(rawValue:)) ?? .urgent, facility: facility,
@@ -41,6 +39,13 @@ extension Coordinator {
       try tx.append(trip.event(.tripRequested, by: caller), at: now)
       return .created(try Self.json(trip, tx, caller, directory, now: now), version: trip.version)
     }
+  }
+
+  private static func patient(_ json: JSON, on day: CalendarDay) throws -> Patient {
+    var problems: [Rejection.Field] = []
+    let patient = Patient(json: json, on: day, problems: &problems)
+    guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
+    return patient
   }
 
   private static func check(
@@ -75,26 +80,24 @@ extension Coordinator {
     let now = now()
     let caller = call.caller
     try page.requireUUID()
+    var filter = filter
+    filter.reach = TripReach(
+      facilities: [Role.station, .dispatcher, .monitor, .admin, .auditor].reduce(into: []) {
+        $0.formUnion(caller.scopes[$1] ?? [])
+      }, vehicle: caller.has(.crew) ? caller.vehicleId : nil,
+      practitioner: caller.has(.specialist) ? caller.practitionerId : nil)
+    let reachable = filter
     let (items, read, next) = try await store.read { tx in
-      var items: [JSON] = []
-      var read: [AccessEntry] = []
-      var after = page.after
-      // Pages are read until enough of them may be seen; a trip list is short, so this ends soon.
-      while true {
-        let found = try tx.trips(filter, page: Page(after: after, limit: Limits.pageMax))
-        for trip in found {
-          let scope = try Self.scope(of: trip, tx)
-          guard caller.may(.seeTrip(scope)) == .allowed else { continue }
-          if items.count == page.limit { return (items, read, after) }
-          after = trip.id
-          items.append(try Self.json(trip, tx, caller, directory, now: now))
-          if trip.patient != nil, caller.may(.readTripPatient(scope)) == .allowed {
-            read.append(AccessEntry(caller, "read", trip.subject, facility: trip.facility, at: now))
-          }
-        }
-        guard found.count == Limits.pageMax, let last = found.last else { return (items, read, String?.none) }
-        after = last.id
+      let (trips, next) = try page.fill { try tx.trips(reachable, page: $0) } id: { $0.id } where: {
+        caller.may(.seeTrip(try Self.scope(of: $0, tx))) == .allowed
       }
+      let read = try trips.filter {
+        $0.patient != nil ? caller.may(.readTripPatient(try Self.scope(of: $0, tx))) == .allowed : false
+      }
+      return (
+        try trips.map { try Self.json($0, tx, caller, directory, now: now) },
+        read.map { AccessEntry(caller, "read", $0.subject, facility: $0.facility, at: now) }, next
+      )
     }
     try await log(read)
     return .list(items, next: next)
@@ -114,6 +117,8 @@ extension Coordinator {
       if let vehicle = body["vehicleId"]?.string { trip.vehicle = vehicle }
       if let priority = body["priority"]?.string.flatMap(TripPriority.init(rawValue:)) { trip.priority = priority }
       if let destination = body["destination"] { trip.destination = Place(json: destination) }
+      if let origin = body["origin"] { trip.origin = Place(json: origin) }
+      if let patient = body["patient"] { trip.patient = try Self.patient(patient, on: now.day) }
       if let consult = body["consultId"]?.string {
         guard let known = try tx.consult(consult), caller.may(.seeConsult(known.scope())) == .allowed else {
           throw Rejection.invalid("/consultId", "unknown", "There is no such consult.")

@@ -1,22 +1,27 @@
 import Coordinator
 import Foundation
 
-/// Held by whoever has the database open: shared by servers and commands, alone by a restore.
+/// Held by whoever has the database open: shared by a server and commands, alone by a restore. A server holds a second
+/// one alone: two of them would be two switchboards for one call.
 final class DataLock: Sendable {
-  enum Kind { case shared, exclusive }
+  enum Kind { case shared, exclusive, serving }
 
   private let descriptor: Int32
 
   /// Throws at once when the lock is held in a way that excludes this.
   init(path: String, kind: Kind) throws {
-    descriptor = open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+    let path = path + (kind == .serving ? ".serving" : ".lock")
+    descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw StoreFailure("\(path).lock cannot be opened: \(String(cString: strerror(errno)))")
+      throw StoreFailure("\(path) cannot be opened: \(String(cString: strerror(errno)))")
     }
     guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
       close(descriptor)
-      throw StoreFailure(
-        kind == .shared ? "the database is being restored" : "a server or command has the database open; stop it first")
+      switch kind {
+      case .shared: throw StoreFailure("the database is being restored")
+      case .exclusive: throw StoreFailure("a server or command has the database open; stop it first")
+      case .serving: throw StoreFailure("another server serves this database")
+      }
     }
   }
 

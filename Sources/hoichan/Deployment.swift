@@ -1,4 +1,5 @@
 import Server
+import ArgumentParser
 import Coordinator
 import Crypto
 import Domain
@@ -13,11 +14,28 @@ struct Deployment {
   let secrets: Secrets
   let logger: Logger
 
+  enum Purpose {
+    /// The one server.
+    case serve
+    /// A command that may begin a database, such as an import.
+    case make
+    /// A command that works on what is there: a mistyped path must not look like an empty province.
+    case use
+  }
+
   /// - Parameter publish: where positions and presence go; only a server has somebody to tell.
-  init(_ settings: Settings, logger: Logger, publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }) throws {
+  init(
+    _ settings: Settings, _ purpose: Purpose, logger: Logger,
+    publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }
+  ) throws {
     self.logger = logger
-    store = try SQLiteStore(path: settings.databasePath, logger: logger)
-    secrets = Secrets(key: try SecretKey.read(settings))
+    // What is made here holds patients' records: its owner's only.
+    umask(0o077)
+    if purpose == .use, !FileManager.default.fileExists(atPath: settings.databasePath) {
+      throw ValidationError("There is no database at \(settings.databasePath).")
+    }
+    store = try SQLiteStore(path: settings.databasePath, logger: logger, serves: purpose == .serve)
+    secrets = Secrets(key: try SecretKey.read(settings, mayMake: purpose != .use))
     let publicURL = settings.server.publicURL ?? Self.address(settings)
     coordinator = Coordinator(
       store: store, secrets: secrets, publicURL: { publicURL }, logger: logger, publish: publish)
@@ -47,7 +65,7 @@ struct Deployment {
 
 /// The deployment's secret key: a setting, or a file beside the database that only its owner reads.
 enum SecretKey {
-  static func read(_ settings: Settings) throws -> [UInt8] {
+  static func read(_ settings: Settings, mayMake: Bool) throws -> [UInt8] {
     if let text = settings.secretKey {
       guard text.utf8.count >= 32 else {
         throw UnreadableFile(path: "HOICHAN_SECRET_KEY", reason: "it must have at least 32 characters")
@@ -55,18 +73,28 @@ enum SecretKey {
       return Array(text.utf8)
     }
     let file = URL(fileURLWithPath: settings.databasePath).deletingLastPathComponent().appending(path: "secret.key")
-    if let known = try? Data(contentsOf: file), known.count >= 32 { return Array(known) }
+    if let known = try known(file) { return known }
+    guard mayMake else { throw UnreadableFile(path: file.path, reason: "it is not there; put it back beside the database") }
+    // Written whole under another name, then linked: nobody ever sees half a key, and of two that start at once one wins.
     let made = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
-    let descriptor = open(file.path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      // Another process may have made it a moment ago.
-      if let known = try? Data(contentsOf: file), known.count >= 32 { return Array(known) }
+    let draft = file.path + ".\(getpid())"
+    let descriptor = open(draft, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw UnreadableFile(path: file.path, reason: String(cString: strerror(errno))) }
+    defer { unlink(draft) }
+    let written = write(descriptor, made, made.count) == made.count && fsync(descriptor) == 0
+    close(descriptor)
+    guard written else { throw UnreadableFile(path: file.path, reason: "it could not be written") }
+    if link(draft, file.path) == 0 { return made }
+    guard errno == EEXIST, let known = try known(file) else {
       throw UnreadableFile(path: file.path, reason: String(cString: strerror(errno)))
     }
-    defer { close(descriptor) }
-    guard write(descriptor, made, made.count) == made.count, fsync(descriptor) == 0 else {
-      throw UnreadableFile(path: file.path, reason: "it could not be written")
-    }
-    return made
+    return known
+  }
+
+  private static func known(_ file: URL) throws -> [UInt8]? {
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    let bytes = try ImportFile.bytes(of: file.path)
+    guard bytes.count >= 32 else { throw UnreadableFile(path: file.path, reason: "it is no key: it is too short") }
+    return bytes
   }
 }

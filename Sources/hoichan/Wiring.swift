@@ -1,3 +1,4 @@
+import HTTPTypes
 import UnixSignals
 import ArgumentParser
 import Coordinator
@@ -27,7 +28,7 @@ enum Wiring {
     let registry = PrometheusRegistry()
     MetricsSystem.bootstrap(registry)
     let publisher = FeedPublisher()
-    let deployment = try Deployment(settings, logger: logger, publish: publisher.publish)
+    let deployment = try Deployment(settings, .serve, logger: logger, publish: publisher.publish)
     defer { deployment.store.close() }
     try await prepare(deployment)
 
@@ -55,7 +56,7 @@ enum Wiring {
     var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
     settings.secretKey = String(repeating: "-", count: 32)
     let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
-    let deployment = try Deployment(settings, logger: logger)
+    let deployment = try Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
     let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
     return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
@@ -94,7 +95,8 @@ struct App {
           request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
       },
       stream: { request, caller, filter, after in
-        let stream = FeedStream(try await hub.subscribe(caller, after: after, filter: filter))
+        let stream = FeedStream(
+          try await hub.subscribe(caller, after: after, filter: filter), channel: request.context.channel)
         return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
       },
       call: { request, caller, consult in

@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func whatMayBeAbsent() throws {
-    let conclusion = try Conclusion(json: Self.body(["issues": .some(nil), "followUpAt": .some(nil)]))
+    let conclusion = try Conclusion(json: Self.body(["issues": .some(.null), "followUpAt": .some(.null)]))
     #expect(conclusion.issues.isEmpty && conclusion.followUpAt == nil)
   }
 
@@ -58,7 +58,7 @@ import Testing
     #expect(Self.refusal(["diagnoses": Self.diagnoses([("I10", false)])])?.fields.first?.code == "main")
     #expect(Self.refusal(["diagnoses": Self.diagnoses([("I10", true), ("I21", true)])])?.fields.first?.code == "main")
     #expect(Self.refusal(["diagnoses": []])?.fields.first?.code == "main")
-    #expect(Self.refusal(["diagnoses": .some(nil)])?.fields.first?.code == "main")
+    #expect(Self.refusal(["diagnoses": .some(.null)])?.fields.first?.code == "main")
   }
 
   @Test func aCodeIsThereOnce() {
@@ -100,7 +100,7 @@ import Testing
 
   @Test(arguments: ["summary", "recommendation", "disposition"])
   func namesAMissingMember(member: String) {
-    let refusal = Self.refusal([member: .some(nil)])
+    let refusal = Self.refusal([member: .some(.null)])
     #expect(refusal?.code == .invalid)
     #expect(refusal?.fields.map(\.pointer) == ["/" + member])
   }

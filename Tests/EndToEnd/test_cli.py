@@ -99,7 +99,7 @@ def csv_file(folder, text: str, encoding="utf-8"):
 def test_import_facilities(server, people, tmp_path, encoding, separator):
     number = {"utf-8,": 1, "utf-8-sig,": 2, "utf-8;": 3, "utf-8-sig;": 4}[encoding + separator]
     code, name = f"99{number:03}", f"Trạm y tế Đường Mới {number}"
-    text = (FACILITIES + f'{code},"{name}",station,{people.admin.facility},19.8,105.7,0237{number}12345\n').replace(",", separator)
+    text = (FACILITIES + f'{code},"{name}",station,{people.admin.facility},19.8,105.7,0237{number}123456\n').replace(",", separator)
     file = csv_file(tmp_path, text, encoding)
     server.command("import", "facilities", file, "--check")
     assert not [item for item in all_items(people.dispatcher, "/facilities", q="duong moi") if item["id"] == code]

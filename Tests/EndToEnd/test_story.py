@@ -4,7 +4,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 from support.browser import LAPTOP, PHONE
-from support.care import conclusion
+from support.care import conclusion, new_trip, pass_milestone, positions
 from support.server import PASSWORD
 from support.waiting import eventually
 
@@ -26,16 +26,16 @@ def open_page(browser, server):
         page.on("pageerror", lambda error: faults.append(f"{username} {path}: {error}"))
         page.on(
             "request",
-            lambda request: request.url.startswith((server.url, "data:", "blob:"))
+            lambda request: request.url.startswith((server.origin, "data:", "blob:"))
             or faults.append(f"{username} asked {request.url}"),
         )
         if sign_in:
-            page.goto(server.url + "/sign-in")
+            page.goto(server.origin + "/sign-in")
             page.get_by_test_id("username").fill(username)
             page.get_by_test_id("password").fill(PASSWORD)
             page.get_by_test_id("submit").click()
             page.wait_for_url(lambda url: "/sign-in" not in url)
-        page.goto(server.url + path)
+        page.goto(server.origin + path)
         return page
 
     yield open_as
@@ -171,8 +171,6 @@ def test_a_trip_from_request_to_handover(open_page, people, server):
     crew = open_page("xe", "/crew", PHONE | {"geolocation": {"latitude": 19.8, "longitude": 105.78}})
     crew.context.grant_permissions(["geolocation"])
     # An earlier test's trip may still be this vehicle's; the crew's page shows the newest.
-    from support.care import new_trip
-
     trip = new_trip(people)["id"]
     dispatcher.reload()
     dispatcher.locator(f'[data-testid="trip-row"][data-id="{trip}"]').get_by_role("button").first.click()
@@ -183,7 +181,7 @@ def test_a_trip_from_request_to_handover(open_page, people, server):
 
     def record(milestone):
         # Through the interface: the page's own test presses its buttons; here the family's page is what is watched.
-        people.crew.send(f"/trips/{trip}/milestones", {"milestone": milestone})
+        pass_milestone(people.crew, trip, milestone)
 
     record("dispatched")
     record("enRoute")
@@ -191,8 +189,6 @@ def test_a_trip_from_request_to_handover(open_page, people, server):
     expect(crew.get_by_test_id("milestone-atScene").first).to_be_visible()
     record("atScene")
     record("departed")
-    from support.care import positions
-
     people.crew.send(f"/trips/{trip}/positions", positions(3))
     expect(family.get_by_test_id("state")).to_have_attribute("data-state", "departed", timeout=PATIENCE)
     expect(family.get_by_test_id("position-age")).to_have_attribute("data-stale", "false", timeout=PATIENCE)
@@ -200,5 +196,5 @@ def test_a_trip_from_request_to_handover(open_page, people, server):
     record("handedOver")
     expect(family.get_by_test_id("ended")).to_be_visible(timeout=PATIENCE)
     secret = link.rsplit("/", 1)[1]
-    answer = family.request.get(f"{server.url}/track/{secret}.json")
+    answer = family.request.get(f"{server.origin}/track/{secret}.json")
     assert answer.status == 410 and json.loads(answer.text())["code"] == "link-ended"

@@ -47,5 +47,22 @@ package struct Page: Sendable, Equatable {
     }
   }
 
+  /// Reads on until the page is full of what may be seen or the list ends; the rows that are left out cost no item.
+  func fill<Item>(
+    _ read: (Page) throws -> [Item], id: (Item) -> String, where isVisible: (Item) throws -> Bool
+  ) throws -> (items: [Item], next: String?) {
+    var items: [Item] = []
+    var after = after
+    while true {
+      let found = try read(Page(after: after, limit: limit + 1))
+      for item in found where try isVisible(item) {
+        if items.count == limit { return (items, items.last.map(id)) }
+        items.append(item)
+      }
+      guard found.count > limit, let last = found.last else { return (items, nil) }
+      after = id(last)
+    }
+  }
+
   func requireUUID() throws { try require(UUIDv7.isUUID) }
 }

@@ -4,10 +4,24 @@ package struct TripFilter: Sendable, Equatable {
   package var consult: String?
   package var vehicle: String?
   package var open: Bool?
+  /// Only what somebody can see; nil is all.
+  package var reach: TripReach?
   package init(consult: String? = nil, vehicle: String? = nil, open: Bool? = nil) {
     self.consult = consult
     self.vehicle = vehicle
     self.open = open
+  }
+}
+
+/// The trips from or to some facilities, of a vehicle, and of a practitioner's consults.
+package struct TripReach: Sendable, Equatable {
+  package var facilities: Set<String>
+  package var vehicle: String?
+  package var practitioner: String?
+  package init(facilities: Set<String>, vehicle: String?, practitioner: String?) {
+    self.facilities = facilities
+    self.vehicle = vehicle
+    self.practitioner = practitioner
   }
 }
 

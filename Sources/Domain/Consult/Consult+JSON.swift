@@ -1,7 +1,9 @@
 extension ConsultRequest {
   /// Reads the body of `POST /consults`, or the stored document, which has the same shape. The route has already
-  /// held it against the schema; what is checked here are the rules between members.
-  package init(json: JSON, on day: CalendarDay) throws(Rejection) {
+  /// held it against the schema; what is checked here are the forms and the rules between members.
+  ///
+  /// A document that was stored once is read again whatever later releases would refuse: `isStored`.
+  package init(json: JSON, on day: CalendarDay, isStored: Bool = false) throws(Rejection) {
     var problems: [Rejection.Field] = []
     let patient = Patient(json: json["patient"] ?? .object(.init()), on: day, problems: &problems)
     let vitals = json["vitals"].map { Vitals(json: $0, at: "/vitals", faults: &problems) }
@@ -19,7 +21,9 @@ extension ConsultRequest {
     }
     if situation.isBlank { problems.append(.init("/situation", "length", "Write what happens to the patient.")) }
     if request.isBlank { problems.append(.init("/request", "length", "Write what you ask.")) }
-    guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
+    guard problems.isEmpty || isStored else {
+      throw Rejection(.invalid, "The input is not valid.", fields: problems)
+    }
     self.init(
       specialty: specialty, urgency: urgency, urgencyReason: json["urgencyReason"]?.string, mode: mode,
       patient: patient, situation: situation, background: json["background"]?.string,
@@ -51,6 +55,15 @@ extension Patient {
     }
     if let birthDate, birthDate > day {
       problems.append(.init("/patient/birthDate", "range", "The birth date is in the future."))
+    }
+    if let personalId, PersonalID(personalId) == nil {
+      problems.append(.init("/patient/personalId", "format", "This is no personal id, old card or passport number."))
+    }
+    if let insuranceNumber, InsuranceNumber(insuranceNumber) == nil {
+      problems.append(.init("/patient/insuranceNumber", "format", "This is no health insurance number."))
+    }
+    if let phone, PhoneNumber(phone) == nil {
+      problems.append(.init("/patient/phone", "format", "This is no telephone number."))
     }
   }
 }

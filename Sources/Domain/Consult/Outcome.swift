@@ -91,35 +91,61 @@ package struct Conclusion: Sendable, Equatable {
   package var followUpAt: Instant?
   package var reason: String?
 
-  /// Reads a body that already fits the schema and checks the rules between members: exactly one main diagnosis.
+  /// Reads a body and checks the rules between members: exactly one main diagnosis, up to twelve others. What cannot
+  /// be read is refused and never left out: a follow-up date that got lost is a patient whom nobody sees again.
   package init(json: JSON) throws(Rejection) {
-    guard let summary = json["summary"]?.string, let recommendation = json["recommendation"]?.string,
-      let disposition = json["disposition"]?.string.flatMap(Disposition.init(rawValue:))
-    else { throw .invalid("", "required", "summary, disposition and recommendation are needed.") }
-    self.summary = summary
-    self.recommendation = recommendation
-    self.disposition = disposition
     var problems: [Rejection.Field] = []
-    diagnoses = []
-    for (index, item) in (json["diagnoses"]?.array ?? []).enumerated() {
-      guard let code = item["code"]?.string.flatMap(ICD10.init) else {
-        problems.append(.init("/diagnoses/\(index)/code", "format", "This is not an ICD-10 code, such as I21.0."))
-        continue
-      }
-      diagnoses.append(Diagnosis(code: code.text, main: item["main"]?.bool ?? false))
+    summary = Self.text(json, "summary", &problems)
+    recommendation = Self.text(json, "recommendation", &problems)
+    let disposition = json["disposition"]?.string.flatMap(Disposition.init(rawValue:))
+    if disposition == nil { problems.append(.init("/disposition", "required", "Say what is to be done.")) }
+    diagnoses = Self.diagnoses(json["diagnoses"]?.array ?? [], &problems)
+    let issues = json["issues"]?.array ?? []
+    if issues.count > Limits.issues {
+      problems.append(.init("/issues", "length", "At most \(Limits.issues) issues are answered."))
     }
-    issues = (json["issues"]?.array ?? []).map {
-      Outcome.Issue(question: $0["question"]?.string ?? "", conclusion: $0["conclusion"]?.string ?? "")
+    self.issues = issues.enumerated().map { index, item in
+      Outcome.Issue(
+        question: Self.text(item, "question", at: "/issues/\(index)", &problems),
+        conclusion: Self.text(item, "conclusion", at: "/issues/\(index)", &problems))
     }
     followUpAt = json["followUpAt"]?.string.flatMap(Instant.init)
+    if json["followUpAt"] != nil, followUpAt == nil {
+      problems.append(.init("/followUpAt", "format", "This is not a time."))
+    }
     reason = json["reason"]?.string
-    if problems.isEmpty, diagnoses.count(where: \.main) != 1 {
+    guard problems.isEmpty, let disposition else {
+      throw Rejection(.invalid, "The input is not valid.", fields: problems)
+    }
+    self.disposition = disposition
+  }
+
+  private static func text(
+    _ json: JSON, _ name: String, at pointer: String = "", _ problems: inout [Rejection.Field]
+  ) -> String {
+    if let text = json[name]?.string, !text.isBlank { return text }
+    problems.append(.init("\(pointer)/\(name)", "required", "This must be written."))
+    return ""
+  }
+
+  private static func diagnoses(_ items: [JSON], _ problems: inout [Rejection.Field]) -> [Diagnosis] {
+    var diagnoses: [Diagnosis] = []
+    for (index, item) in items.enumerated() {
+      if let code = item["code"]?.string.flatMap(ICD10.init) {
+        diagnoses.append(Diagnosis(code: code.text, main: item["main"]?.bool ?? false))
+      } else {
+        problems.append(.init("/diagnoses/\(index)/code", "format", "This is not an ICD-10 code, such as I21.0."))
+      }
+    }
+    if items.count > Limits.diagnoses {
+      problems.append(.init("/diagnoses", "length", "One main diagnosis and at most 12 others."))
+    } else if diagnoses.count == items.count, diagnoses.count(where: \.main) != 1 {
       problems.append(.init("/diagnoses", "main", "Exactly one diagnosis is the main one."))
     }
     if Set(diagnoses.map(\.code)).count != diagnoses.count {
       problems.append(.init("/diagnoses", "unique", "A code is there twice."))
     }
-    guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
+    return diagnoses
   }
 
   /// The canonical document of a version: fixed members in a fixed order, so that it always has the same bytes.

@@ -35,3 +35,18 @@ package struct FacilityTree: Sendable, Equatable {
     return covered
   }
 }
+
+/// A name to sign in with: 2 to 50 small letters, digits, dots, dashes and underscores, a letter or digit first.
+package enum Username {
+  package static func isValid(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    guard (2...50).contains(bytes.count) else { return false }
+    return bytes.enumerated().allSatisfy { index, byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+      case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"): index > 0
+      default: false
+      }
+    }
+  }
+}

@@ -86,8 +86,14 @@ package struct TripMachine: Sendable, Equatable {
 
   package func has(_ milestone: Milestone) -> Bool { milestones.contains { $0.milestone == milestone } }
 
-  /// Closed trips keep no position and no family link: from handover on, and after every early end.
+  /// From handover on, and after every early end: no position is shown any more, and no new link is given out.
   package var isClosed: Bool { sideExit != nil || (furthest?.order ?? 0) >= (Milestone.handedOver.order ?? 0) }
+
+  /// When it closed; positions from before may still arrive.
+  package var closedAt: Instant? {
+    sideExit?.at ?? milestones.first { $0.milestone == .handedOver }?.at
+      ?? (isClosed ? milestones.map(\.at).min() : nil)
+  }
 
   /// On the road: a position is expected.
   package var isUnderWay: Bool { !isClosed && (furthest?.order ?? 0) >= (Milestone.enRoute.order ?? 0) }
@@ -103,7 +109,12 @@ package struct TripMachine: Sendable, Equatable {
   package mutating func record(_ milestone: Milestone, at claimed: Instant, now: Instant) throws(Rejection) -> Step {
     let ahead = claimed > now + Self.deviceAhead
     let at = ahead ? now : claimed
-    if let known = milestones.first(where: { $0.milestone == milestone }), known.at == at { return .repeated }
+    if let known = milestones.first(where: { $0.milestone == milestone }) {
+      // Of a phone whose clock is ahead, the time that it claimed was not kept.
+      if known.at == at || (ahead && known.flags.contains(RecordedMilestone.Flag.clockAhead.rawValue)) {
+        return .repeated
+      }
+    }
     // A step before an early end may still arrive from a phone that was offline.
     let beforeExit = sideExit.map { at < $0.at && !milestone.isSideExit && !has(milestone) } ?? false
     guard allowed.contains(milestone) || beforeExit else {

@@ -60,6 +60,7 @@ final class FeedReader: SocketDelegate {
 
   /// The feed takes no messages. One here and there, as some clients send to keep a link, harms nobody.
   func received(_ message: SocketMessage, on socket: Socket) {
+    if case .binary = message { return fail(.unsupportedData, "the feed speaks text") }
     let now = socket.eventLoop.now
     if now >= messages.since + .minutes(1) { messages = (0, now) }
     messages.count += 1

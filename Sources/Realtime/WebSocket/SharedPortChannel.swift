@@ -27,7 +27,7 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
 
     package init(
       idleTimeout: Duration = .seconds(60), headTimeout: TimeAmount = .seconds(10), headerFieldSize: Int = 16 * 1024,
-      headerListSize: Int = 64 * 1024, headerCount: Int = 100, unreadBody: Int = 256 * 1024,
+      headerListSize: Int = 64 * 1024, headerCount: Int = 100, unreadBody: Int = 8 * 1024 * 1024,
       connections: ConnectionLimits = ConnectionLimits()
     ) {
       self.idleTimeout = idleTimeout

@@ -25,11 +25,11 @@ package enum SecurityHeaders {
     return fields
   }
 
-  /// Nothing from outside but map tiles, when there is a tile server; no inline script.
+  /// Nothing from outside but map tiles, when there is a tile server; no inline script or style.
   private static func policy(_ settings: ServerSettings) -> String {
     let tiles = settings.tilesURL.map { " " + SameOrigin.origin(of: $0).replacing("{s}", with: "*") } ?? ""
     return "default-src 'self'; img-src 'self' data: blob:\(tiles); media-src 'self' blob: mediastream:; "
-      + "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+      + "object-src 'none'; base-uri 'none'; form-action 'self'; "
       + "frame-ancestors 'none'"
   }
 }

@@ -48,7 +48,9 @@ package struct Endpoint: Sendable {
 
   package var method: HTTPRequest.Method
   /// `/api/v1/consults/{id}`; also the route's name in logs and metrics.
-  package var path: String
+  package let path: String
+  /// The names in braces, in their order.
+  package let parameterNames: [String]
   /// `operationId`.
   package var id: String
   package var tag: Tag
@@ -74,6 +76,9 @@ package struct Endpoint: Sendable {
   ) {
     self.method = method
     self.path = path
+    parameterNames = path.split(separator: "{").dropFirst().compactMap {
+      $0.split(separator: "}").first.map(String.init)
+    }
     self.id = id
     self.tag = tag
     self.summary = summary
@@ -87,11 +92,6 @@ package struct Endpoint: Sendable {
     self.rejections = rejections
     self.options = options
     self.handler = handler
-  }
-
-  /// The names in braces, in their order.
-  package var parameterNames: [String] {
-    path.split(separator: "{").dropFirst().compactMap { $0.split(separator: "}").first.map(String.init) }
   }
 
   package func schema(ofParameter name: String) -> Schema { parameters[name] ?? .uuid }

@@ -36,10 +36,10 @@ package struct EndpointRequest: Sendable {
   }
 
   /// Who asks and how, for a use case: with the idempotency key and the version that `If-Match` names.
-  /// - Throws: `unauthenticated`, or `preconditionFailed` for a tag that can't be one of ours.
+  /// - Throws: `unauthenticated`; it can't for an endpoint that is `signedIn`.
   package var call: Call {
     get throws(Rejection) {
-      Call(try caller, idempotency: idempotency, ifMatch: try EntityTag.expectedVersion(headers[.ifMatch]))
+      Call(try caller, idempotency: idempotency, ifMatch: EntityTag.expectedVersion(headers[.ifMatch]))
     }
   }
 
@@ -76,7 +76,7 @@ package struct Credential: Sendable, Equatable {
   /// A bearer token outranks the cookie, since only a program sends one.
   package init?(_ headers: HTTPFields) {
     if let header = headers[.authorization] {
-      guard header.utf8.count > 7, header.prefix(7).lowercased() == "bearer " else { return nil }
+      guard Self.isBearer(header.utf8) else { return nil }
       token = String(header.dropFirst(7).trimmed)
       source = .bearer
     } else if let cookie = Cookies.value(of: Cookies.session, in: headers) {
@@ -86,5 +86,10 @@ package struct Credential: Sendable, Equatable {
       return nil
     }
     guard !token.isEmpty, token.utf8.count <= Limits.shortText else { return nil }
+  }
+
+  /// `Bearer `, in any case.
+  private static func isBearer(_ header: String.UTF8View) -> Bool {
+    header.count > 7 && zip(header, "bearer ".utf8).allSatisfy { $0 == $1 || $0 | 0x20 == $1 }
   }
 }

@@ -96,14 +96,15 @@ package struct EndpointResponder: HTTPResponder {
   }
 
   private func requireSameOrigin(_ request: Request) throws(Rejection) {
-    guard SameOrigin.holds(request, publicURL: services.settings.publicURL) else {
+    guard SameOrigin.holds(
+      request, publicURL: services.settings.publicURL, isSecure: services.settings.isSecure) else {
       throw Rejection(.forbidden, "A change with a session cookie must come from this site's own pages (Origin).")
     }
   }
 
   private func encode(_ answer: EndpointResponse, to request: Request) -> Response {
     var fields = headers
-    for field in answer.headers { fields[field.name] = nil }
+    for field in answer.headers where fields.contains(field.name) { fields[field.name] = nil }
     fields.append(contentsOf: answer.headers)
     switch answer.body {
     case .none: return Response(status: answer.status, headers: fields)
@@ -119,7 +120,8 @@ package struct EndpointResponder: HTTPResponder {
           return Response(status: .notModified, headers: fields)
         }
       }
-      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+      let sent = Gzip.pack(bytes, &fields, for: request.headers) ?? bytes
+      return Response(status: answer.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: sent)))
     }
   }
 

@@ -1,5 +1,3 @@
-package import Domain
-
 /// Entity tags (RFC 9110): `"VERSION-HASH"`.
 ///
 /// The version tells a lost update (`If-Match` looks at it alone); the hash makes the tag strong, since two callers,
@@ -22,20 +20,22 @@ package enum EntityTag {
 
   /// `If-Match`: the version that must still be current; nil when any will do.
   ///
-  /// Weak tags never match strongly, and a tag that we did not make matches nothing. Of several, the newest counts:
-  /// a client that lists more than one has seen that one.
-  /// - Throws: `preconditionFailed`.
-  package static func expectedVersion(_ header: String?) throws(Rejection) -> Int64? {
+  /// Weak tags never match strongly, and a tag that we did not make is no version's: it becomes `none`, so that the
+  /// thing is looked for first, and whoever may not see it learns nothing by guessing tags. Of several, the newest
+  /// counts: a client that lists more than one has seen that one.
+  package static func expectedVersion(_ header: String?) -> Int64? {
     guard let header, header != "*" else { return nil }
-    var newest: Int64?
+    var newest = none
     for candidate in header.split(separator: ",") {
       let candidate = candidate.trimmed
       guard candidate.count > 2, candidate.first == "\"", candidate.last == "\"" else { continue }
       let inner = candidate.dropFirst().dropLast()
       guard let version = Int64(inner.prefix { $0 != "-" }) else { continue }
-      newest = max(newest ?? version, version)
+      newest = max(newest, version)
     }
-    guard let newest else { throw .preconditionFailed }
     return newest
   }
+
+  /// No thing has this version: they begin at 1.
+  package static let none: Int64 = -1
 }

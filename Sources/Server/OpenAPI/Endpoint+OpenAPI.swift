@@ -75,21 +75,24 @@ extension Endpoint {
     }
     if options.contains(.idempotent) {
       list.append(
-        header("Idempotency-Key", "Repeats of the same request with the same key get the first answer, for 24 hours."))
+        header(
+          "Idempotency-Key", "Repeats of the same request with the same key get the first answer, for 24 hours.",
+          "^[!-~]{1,\(Limits.idempotencyKey)}$"))
     }
     if options.contains(.ifMatch) {
       list.append(header("If-Match", "The `ETag` that was read; refused if it changed."))
     }
-    if options.contains(.etag), !isWrite { list.append(header("If-None-Match", "The `ETag` that the client has.")) }
+    if options.contains(.etag), !isWrite {
+      list.append(header("If-None-Match", "The `ETag` that the client has."))
+    }
     return list
   }
 
-  private func header(_ name: String, _ note: String) -> JSON {
+  /// - Parameter pattern: of what is refused otherwise; a tag that is none just matches nothing.
+  private func header(_ name: String, _ note: String, _ pattern: String? = nil) -> JSON {
     [
       "name": .string(name), "in": "header", "required": false, "description": .string(note),
-      "schema": [
-        "type": "string", "minLength": 1, "maxLength": .int(Int64(Limits.idempotencyKey)), "pattern": "^[!-~]+$",
-      ],
+      "schema": .compact(["type": "string", "pattern": pattern.map { .string($0) }]),
     ]
   }
 

@@ -11,14 +11,18 @@ package struct PageAssets: Sendable {
     package var bytes: [UInt8]
     package var type: String
     package var tag: String
-    /// The same compressed, where somebody (Debian's Leaflet) ships it so.
+    /// The same compressed, once and as well as it goes, where that helps.
     package var gzip: [UInt8]?
+    /// A tag names bytes, so the compressed ones have their own.
+    package var gzipTag: String
 
-    init(_ bytes: [UInt8], name: String, gzip: [UInt8]? = nil) {
+    init(_ bytes: [UInt8], name: String) {
       self.bytes = bytes
-      self.gzip = gzip
       type = PageAssets.type(of: name)
-      tag = "\"\(PageAssets.hash(bytes))\""
+      gzip = Gzip.isText(type) && bytes.count >= Gzip.worthwhile ? Gzip.compress(bytes, level: 9) : nil
+      let hash = PageAssets.hash(bytes)
+      tag = "\"\(hash)\""
+      gzipTag = "\"\(hash)-gzip\""
     }
   }
 
@@ -95,7 +99,7 @@ package struct PageAssets: Sendable {
       FileManager.default.contents(atPath: folder + "/" + name).map { Array($0) }
     }
     return leafletFiles.reduce(into: [:]) { files, name in
-      files[name] = read(name).map { File($0, name: name, gzip: read(name + ".gz")) }
+      files[name] = read(name).map { File($0, name: name) }
     }
   }
 

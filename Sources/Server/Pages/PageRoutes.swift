@@ -142,15 +142,15 @@ package struct PageRoutes: Sendable {
   private func file(_ file: PageAssets.File?, _ request: EndpointRequest, _ caching: String) throws -> EndpointResponse
   {
     guard let file else { throw Rejection.notFound }
-    var headers: HTTPFields = [.eTag: file.tag, .cacheControl: caching]
-    if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, file.tag) {
+    let packed = Gzip.isAccepted(request.headers[.acceptEncoding]) ? file.gzip : nil
+    let tag = packed == nil ? file.tag : file.gzipTag
+    var headers: HTTPFields = [.eTag: tag, .cacheControl: caching]
+    if file.gzip != nil { headers[.vary] = "Accept-Encoding" }
+    if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, tag) {
       return EndpointResponse(.notModified, headers: headers)
     }
     headers[.contentType] = file.type
-    guard let gzip = file.gzip else { return EndpointResponse(.ok, headers: headers, body: .bytes(file.bytes)) }
-    headers[.vary] = "Accept-Encoding"
-    let packed = request.headers[.acceptEncoding]?.lowercased().contains("gzip") ?? false
-    if packed { headers[.contentEncoding] = "gzip" }
-    return EndpointResponse(.ok, headers: headers, body: .bytes(packed ? gzip : file.bytes))
+    if packed != nil { headers[.contentEncoding] = "gzip" }
+    return EndpointResponse(.ok, headers: headers, body: .bytes(packed ?? file.bytes))
   }
 }

@@ -1,5 +1,6 @@
 package import Domain
 package import HTTPTypes
+import Realtime
 
 /// A problem document (RFC 9457): the only form in which anything is refused.
 package struct Problem: Sendable {
@@ -19,8 +20,7 @@ package struct Problem: Sendable {
     if let retryAfter { headers[.retryAfter] = String(max(1, retryAfter)) }
     if rejection.code == .unauthenticated { headers[.wwwAuthenticate] = "Bearer realm=\"hoichan\"" }
     if rejection.code == .upgradeRequired {
-      headers[.upgrade] = "websocket"
-      headers[.connection] = "Upgrade"
+      for field in WebSocketUpgrade.refusalHeaders { headers[field.name] = field.value }
     }
     document = Self.document(
       code: rejection.code.rawValue, title: rejection.code.title(language), status: status, detail: rejection.detail,

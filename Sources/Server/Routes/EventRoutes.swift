@@ -73,7 +73,7 @@ package struct EventRoutes: Sendable {
   private var ticket: Endpoint {
     Endpoint(
       .post, "/api/v1/tickets", "issueTicket", .events, "A pass for one socket, for 60 seconds.",
-      body: .ticketBody, answers: [.json(.created, .ticket, "The ticket, shown once.")]
+      body: .ticketBody, answers: [.json(.created, .ticket, "The ticket, shown once.")], rejections: [.notFound]
     ) { [coordinator] request in
       let consult = request.body["consultId"]?.string?.lowercased()
       let purpose = request.body["purpose"]?.string ?? "events"

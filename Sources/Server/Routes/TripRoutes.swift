@@ -82,7 +82,8 @@ package struct TripRoutes: Sendable {
     }
     return Endpoint(
       .post, Self.path + "/{id}/positions", "sendPositions", .trips, "Positions of the vehicle, in any order.",
-      body: .positionsBody, answers: [.json(accepted, "What was taken.")], options: .idempotent
+      body: .positionsBody, bodyLimit: 4 * Limits.bodyBytes, answers: [.json(accepted, "What was taken.")],
+      options: .idempotent
     ) { [coordinator] request in
       let positions = (request.body["positions"]?.array ?? []).compactMap(Position.init(json:))
       return .init(try await coordinator.recordPositions(try request.call, trip: request["id"], positions))

@@ -10,6 +10,8 @@ extension SQLTransaction {
       SQLs.list,
       [
         .orNull(filter.consult), .orNull(filter.vehicle), filter.open.map { .bool(!$0) } ?? .null, after, limit,
+        .orNull(filter.reach.map { commaList($0.facilities.sorted()) }), .orNull(filter.reach?.vehicle),
+        .orNull(filter.reach?.practitioner),
       ])
   }
 
@@ -144,6 +146,9 @@ extension SQLTransaction {
       FROM trip
       WHERE (CAST($1 AS TEXT) IS NULL OR consult = $1) AND (CAST($2 AS TEXT) IS NULL OR vehicle = $2)
         AND (CAST($3 AS BIGINT) IS NULL OR closed = $3) AND (CAST($4 AS TEXT) IS NULL OR id < $4)
+        AND (CAST($6 AS TEXT) IS NULL OR CAST($6 AS TEXT) LIKE '%,' || facility || ',%'
+          OR CAST($6 AS TEXT) LIKE '%,' || destination_facility || ',%' OR vehicle = $7
+          OR consult IN (SELECT id FROM consult WHERE practitioner = $8))
       ORDER BY id DESC LIMIT $5
       """)
     static let riding = SQL(

@@ -1,3 +1,4 @@
+import StorageSQLite
 import Configuration
 import Coordinator
 import Domain
@@ -149,7 +150,7 @@ struct BenchProvince: Sendable {
       "database": ConfigValue(stringLiteral: "sqlite:\(database)"), "log.level": "warning",
     ]
     let settings = try Settings(ConfigReader(provider: InMemoryProvider(name: "bench", values: values)))
-    let deployment = try Deployment(settings, logger: Deployment.logger(settings))
+    let deployment = try Deployment(settings, .make, logger: Deployment.logger(settings))
     defer { deployment.store.close() }
     return try await body(deployment)
   }

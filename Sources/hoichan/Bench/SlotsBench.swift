@@ -1,3 +1,4 @@
+import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain

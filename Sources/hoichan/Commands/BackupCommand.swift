@@ -49,9 +49,6 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await settings.read()
-    guard FileManager.default.fileExists(atPath: settings.databasePath) else {
-      throw ValidationError("There is no database at \(settings.databasePath).")
-    }
     let known = try head.map { try Self.head(in: $0) }
     try Self.report(try SQLiteFiles.integrityCheck(settings.databasePath), count: nil)
     try await administer(self.settings) { coordinator, _ in

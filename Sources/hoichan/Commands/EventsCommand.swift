@@ -5,6 +5,8 @@ import Foundation
 
 /// The feed in the terminal.
 struct EventsCommand: AsyncParsableCommand {
+  func run() async throws { throw ValidationError("Say what to do: tail.") }
+
   static let configuration = CommandConfiguration(
     commandName: "events", abstract: "Follows the event log.", subcommands: [Tail.self])
 

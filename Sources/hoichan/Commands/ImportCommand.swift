@@ -16,7 +16,7 @@ struct ImportCommand: AsyncParsableCommand {
     guard let kind = ImportKind(rawValue: kind) else {
       throw ValidationError("'\(kind)' cannot be imported; facilities, practitioners, schedules and vehicles can.")
     }
-    try await administer(settings) { coordinator, _ in
+    try await administer(settings, .make) { coordinator, _ in
       let known = try await coordinator.store.read { tx in
         KnownDirectory(
           facilities: try tx.allFacilities(), practitioners: try tx.calendars().map { $0.practitioner.id })

@@ -17,5 +17,5 @@ struct MigrateCommand: AsyncParsableCommand {
     commandName: "migrate", abstract: "Makes the database or brings its schema up to date.")
   @OptionGroup var settings: SettingsOptions
 
-  func run() async throws { try await administer(settings) { _, _ in print("The schema is up to date.") } }
+  func run() async throws { try await administer(settings, .make) { _, _ in print("The schema is up to date.") } }
 }

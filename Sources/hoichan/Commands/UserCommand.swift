@@ -7,6 +7,8 @@ import Foundation
 
 /// Accounts of people. Passwords are read from standard input, so that they stand in no process list.
 struct UserCommand: AsyncParsableCommand {
+  func run() async throws { throw ValidationError("Say what to do: add, disable, enable or passwd.") }
+
   static let configuration = CommandConfiguration(
     commandName: "user", abstract: "Adds, disables and re-enables accounts, and sets passwords.",
     subcommands: [Add.self, Disable.self, Enable.self, Passwd.self])
@@ -71,6 +73,8 @@ struct UserCommand: AsyncParsableCommand {
 
 /// Tokens of machines.
 struct TokenCommand: AsyncParsableCommand {
+  func run() async throws { throw ValidationError("Say what to do: create, revoke or list.") }
+
   static let configuration = CommandConfiguration(
     commandName: "token", abstract: "Makes, lists and revokes machine tokens.",
     subcommands: [Create.self, Revoke.self, List.self])
@@ -136,11 +140,14 @@ struct TokenCommand: AsyncParsableCommand {
 }
 
 /// Opens the database as its administrator; what is refused is said in plain words.
-func administer(_ options: SettingsOptions, _ body: (Coordinator, Call) async throws -> Void) async throws {
+func administer(
+  _ options: SettingsOptions, _ purpose: Deployment.Purpose = .use,
+  _ body: (Coordinator, Call) async throws -> Void
+) async throws {
   let settings = try await options.read()
   var logger = Deployment.logger(settings)
   logger.logLevel = max(logger.logLevel, .warning)
-  let deployment = try Deployment(settings, logger: logger)
+  let deployment = try Deployment(settings, purpose, logger: logger)
   defer { deployment.store.close() }
   do {
     try await body(deployment.coordinator, Call(try await deployment.administrator()))
@@ -151,8 +158,9 @@ func administer(_ options: SettingsOptions, _ body: (Coordinator, Call) async th
 }
 
 private func readPassword() throws -> String {
-  if isatty(0) != 0 { FileHandle.standardError.write(Data("Password: ".utf8)) }
-  guard let line = readLine(), Limits.password.contains(line.count) else {
+  // Typed at a terminal it is not shown.
+  let typed = isatty(0) != 0 ? getpass("Password: ").map { String(cString: $0) } : readLine()
+  guard let line = typed, Limits.password.contains(line.count) else {
     throw ValidationError("A password has \(Limits.password.lowerBound) to \(Limits.password.upperBound) characters.")
   }
   return line

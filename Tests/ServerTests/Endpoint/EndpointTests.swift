@@ -23,7 +23,7 @@ private let endpoints = [
     .post, "/things", "makeThing", .operations, "Makes.", body: body, answers: [.json(.created, .any, "It.")],
     options: .idempotent
   ) { request in
-    .json(["name": request.body["name"] ?? nil], .created, location: "/things/1")
+    .json(["name": request.body["name"] ?? .null], .created, location: "/things/1")
   },
   Endpoint(
     .patch, "/things/{id}", "changeThing", .operations, "Changes.", body: body, answers: [.json(.ok, .any, "It.")],

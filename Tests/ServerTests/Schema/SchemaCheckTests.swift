@@ -37,7 +37,7 @@ private func with(_ name: String, _ value: JSON?) -> JSON {
   @Test func takesWhatFits() {
     #expect(shape.check(good).isEmpty)
     let full: JSON = [
-      "name": "Ân ơi", "note": nil, "kind": "b", "count": 100, "ratio": -1, "at": "2026-11-21T08:30:00+07:00",
+      "name": "Ân ơi", "note": .null, "kind": "b", "count": 100, "ratio": -1, "at": "2026-11-21T08:30:00+07:00",
       "day": "2024-02-29", "id": "01890a5d-ac96-774b-bcce-b302099a8057", "flag": false, "list": [1, 3],
       "place": ["lat": .double(19.8), "lon": .double(105.77)], "names": ["vi": "Tim"], "unknown": ["anything": 1],
     ]

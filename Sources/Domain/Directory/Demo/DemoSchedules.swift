@@ -44,16 +44,16 @@ extension DemoMaker {
     }
   }
 
-  /// Three shifts round the clock, each an hour longer for the handover; the last runs into the next day.
+  /// Three shifts round the clock; the last runs into the next day.
   private static var duty: [Entry] {
     (1...7).flatMap { weekday in
-      [(360, 900), (840, 1380), (1320, 1860)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) }
+      [(360, 840), (840, 1320), (1320, 1800)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) }
     }
   }
 
-  /// Two shifts from 06:00 to 22:00, with an hour in common for the handover.
+  /// Two shifts from 06:00 to 22:00.
   private static var longDays: [Entry] {
-    (1...7).flatMap { weekday in [(360, 900), (840, 1320)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) } }
+    (1...7).flatMap { weekday in [(360, 840), (840, 1320)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) } }
   }
 
   /// 07:00–11:30.

@@ -24,9 +24,11 @@ export class Slots {
     if (fresh) this.load();
   }
 
+  /** Yesterday's list must not be there to press when it opens again. */
   close() {
     show(byId('slots'), false);
     this.items = [];
+    this.draw([]);
   }
 
   async load(after) {

@@ -6,11 +6,26 @@ extension Schema {
     Member.optional("name", .text(Limits.name), "Needed unless `temporary`.")
     Member.optional("birthDate", .date)
     Member.optional("sex", .choice(Sex.self))
-    Member.optional("personalId", .text(30))
-    Member.optional("insuranceNumber", .text(30))
-    Member.optional("phone", .text(30))
+    Member.optional("personalId", personalID, "CCCD, CMND, passport or another paper.")
+    Member.optional("insuranceNumber", insuranceNumber)
+    Member.optional("phone", phone)
     Member.optional("temporary", .boolean, "Nobody knows yet who it is.")
   }.named("PatientBody")
+
+  private static let personalID = Schema.pattern(
+    "^[0-9A-Za-z][0-9A-Za-z -]{4,28}[0-9A-Za-z]$", "6 to 30 letters and digits were expected."
+  ) { (6...30).contains($0.utf8.count) && PersonalID($0) != nil }
+
+  private static let insuranceNumber = Schema.pattern(
+    "^([A-Z]{2}[1-5][0-9]{12}|[0-9]{10}|[0-9]{12})$", "The card's 15 characters, or 10 or 12 digits, were expected."
+  ) { InsuranceNumber($0) != nil }
+
+  /// Only what can't be dialled is refused: numbers of other countries and extensions are numbers too.
+  private static let phone = Schema.pattern("^[+]?[0-9][0-9 .()/-]{2,28}$", "A telephone number was expected.") {
+    let rest = $0.utf8.drop { $0 == UInt8(ascii: "+") }
+    return $0.utf8.count - rest.count <= 1 && (3...29).contains(rest.count) && rest.first.map(\.isDigit) ?? false
+      && rest.allSatisfy { $0.isDigit || " .()/-".utf8.contains($0) }
+  }
 
   static let vitals = Schema.object {
     Member.optional("at", .dateTime)
@@ -197,4 +212,8 @@ extension Schema {
     Member.sometimes("reasons", .array(.any), "Why it was declined, cancelled or amended.")
     Member.required("allowed", .array(.choice(ConsultTransition.self)), "What this caller may do now.")
   }.named("Consult")
+}
+
+extension UInt8 {
+  fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 }

@@ -52,7 +52,7 @@ extension Schema {
   }.named("User")
 
   private static let newPassword = Schema.string(Limits.password)
-  private static let grants = Schema.array(.grant, 1...Limits.grantsPerPerson)
+  private static let grants = Schema.array(.grant, 0...Limits.grantsPerPerson)
 
   static let userBody = Schema.object {
     Member.required(

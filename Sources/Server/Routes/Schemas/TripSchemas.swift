@@ -22,6 +22,7 @@ extension Schema {
   }.named("TripBody")
 
   static let tripChangeBody = Schema.object {
+    Member.optional("consultId", .uuid)
     Member.optional("vehicleId", .text(64))
     Member.optional("priority", .choice(TripPriority.self))
     Member.optional("origin", .point)
