@@ -62,13 +62,43 @@ package struct Texts: Sendable {
   /// A section counts as a whole where its name stands alone, or before a key that is put together: more than is
   /// needed, and never less.
   package func module(_ language: Language, usedBy scripts: String) -> [UInt8] {
+    let names = Self.quoted(in: scripts)
     let sections = order.keys.sorted().compactMap { section -> (String, JSON)? in
-      let isWhole = ["'\(section)'", "`\(section).", "'\(section).'"].contains(where: scripts.contains)
-      let keys = codes(section).filter { isWhole || scripts.contains("'\(section).\($0)'") }
+      let isWhole = names.contains(section) || names.contains("\(section).")
+      let keys = codes(section).filter { isWhole || names.contains("\(section).\($0)") }
       guard !keys.isEmpty else { return nil }
       let words = keys.map { ($0, JSON.string(text(section, $0, language) ?? "")) }
       return (section, .object(JSON.Members(words)))
     }
     return Array("export default ".utf8) + JSON.object(JSON.Members(sections)).bytes + Array(";\n".utf8)
+  }
+
+  /// What stands between single quotes, and the beginnings of template literals up to their first dot: read once, since
+  /// looking for each of six hundred words in all scripts would take a start longer than everything else.
+  private static func quoted(in scripts: String) -> Set<String> {
+    let quote = UInt8(ascii: "'")
+    var names = Set<String>()
+    var word: [UInt8]?
+    var template: [UInt8]?
+    for byte in scripts.utf8 {
+      if byte == quote {
+        if let word { names.insert(String(decoding: word, as: UTF8.self)) }
+        word = []
+      } else if byte == UInt8(ascii: "\n") {
+        // A word is within a line; an apostrophe in a comment must not swallow what follows.
+        word = nil
+      } else {
+        word?.append(byte)
+      }
+      if byte == UInt8(ascii: "`") {
+        template = []
+      } else if byte == UInt8(ascii: "."), let begun = template {
+        names.insert(String(decoding: begun, as: UTF8.self) + ".")
+        template = nil
+      } else {
+        template?.append(byte)
+      }
+    }
+    return names
   }
 }

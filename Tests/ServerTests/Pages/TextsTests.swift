@@ -17,11 +17,15 @@ import Testing
   }
 
   @Test func givesScriptsTheSameTable() throws {
-    let module = try texts(#"{"a": {"b": {"vi": "Đúng \"</script>\"", "en": "Right"}}}"#).module(.vi)
+    let module = try texts(
+      #"{"a": {"b": {"vi": "Đúng \"</script>\"", "en": "Right"}, "c": {"vi": "Sai", "en": "Wrong"}}}"#
+    )
+    .module(.vi, usedBy: "word('a.b')")
     let source = String(decoding: module, as: UTF8.self)
     #expect(source.hasPrefix("export default {"))
     let json = try JSON(parsing: String(source.dropFirst("export default ".count).dropLast(2)))
     #expect(json["a"]?["b"]?.string == "Đúng \"</script>\"")
+    #expect(json["a"]?["c"] == nil, "nobody uses it")
   }
 
   @Test(arguments: [
