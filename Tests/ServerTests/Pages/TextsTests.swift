@@ -17,7 +17,8 @@ import Testing
   }
 
   @Test func givesScriptsTheSameTable() throws {
-    let module = try texts(#"{"a": {"b": {"vi": "Đúng \"</script>\"", "en": "Right"}}}"#).module(.vi)
+    let module = try texts(#"{"a": {"b": {"vi": "Đúng \"</script>\"", "en": "Right"}}}"#).module(
+      .vi, usedBy: "t('a.b')")
     let source = String(decoding: module, as: UTF8.self)
     #expect(source.hasPrefix("export default {"))
     let json = try JSON(parsing: String(source.dropFirst("export default ".count).dropLast(2)))
