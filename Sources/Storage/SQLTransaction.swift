@@ -13,5 +13,7 @@ func keyset(_ page: Page) -> (after: SQLValue, limit: SQLValue) {
   (.orNull(page.after), .int(Int64(page.limit)))
 }
 
-/// `,a,b,`: a list as one parameter, tested by `LIKE '%,' || column || ',%'`. For codes, which hold no comma.
+/// `,a,b,`: a list as one parameter, for codes, which hold no comma. A column is in it when
+/// `replace(list, ',' || column || ',', '') <> list`: exact, where `LIKE` takes `_` for any character and, in SQLite
+/// only, one case for the other.
 func commaList(_ items: [String]) -> String { "," + items.joined(separator: ",") + "," }

@@ -78,10 +78,14 @@ final class Checkpointer: Sendable {
 /// The writer's view of the write-ahead log: how long it is.
 final class Wal {
   private let handle: OpaquePointer
+  private let busyTimeoutMilliseconds: Int
+  /// Pages at which the log is to be begun anew.
+  private var wanted = Limits.walCheckpointPages
   private let pages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
-  init(_ handle: OpaquePointer) {
+  init(_ handle: OpaquePointer, busyTimeoutMilliseconds: Int) {
     self.handle = handle
+    self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
     pages.initialize(to: 0)
     // Setting a hook also turns SQLite's automatic checkpoints off, which are such a hook themselves.
     sqlite3_wal_hook(
@@ -98,8 +102,13 @@ final class Wal {
   }
 
   func groupCommitted(_ checkpointer: Checkpointer) {
-    guard pages.pointee >= Limits.walCheckpointPages, checkpointer.advance() else { return }
+    guard pages.pointee >= wanted, checkpointer.advance() else { return }
     // Nearly everything was copied beside us; this takes the rest and lets the next group begin at the log's start.
-    sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+    // It waits for readers, but not for long: a backup or `verify` reads for minutes, and bookings must go on. Then
+    // the log grows, and is tried again when it has grown by a quarter.
+    sqlite3_busy_timeout(handle, Int32(Limits.walRestartMilliseconds))
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+    sqlite3_busy_timeout(handle, Int32(busyTimeoutMilliseconds))
+    wanted = code == SQLITE_OK ? Limits.walCheckpointPages : pages.pointee + Limits.walCheckpointPages / 4
   }
 }

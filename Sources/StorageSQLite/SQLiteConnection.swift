@@ -82,8 +82,12 @@ final class SQLiteConnection: SQLConnection {
       case .int(let value): code = sqlite3_bind_int64(statement, index, value)
       case .double(let value): code = sqlite3_bind_double(statement, index, value)
       case .text(var value):
-        code = value.withUTF8 { bytes in
-          bytes.withMemoryRebound(to: CChar.self) {
+        code = try value.withUTF8 { bytes in
+          // PostgreSQL stores none, so SQLite may not seem to.
+          if bytes.contains(0) {
+            throw SQLiteFailure(code: SQLITE_MISMATCH, message: "U+0000 in a text", statement: "parameter \(index)")
+          }
+          return bytes.withMemoryRebound(to: CChar.self) {
             sqlite3_bind_text(statement, index, $0.baseAddress ?? Self.empty, Int32($0.count), transient)
           }
         }

@@ -8,12 +8,19 @@ import Storage
 package enum SQLiteFiles {
   /// What SQLite finds wrong with the file: pages, indexes, references. Empty when it is sound.
   package static func integrityCheck(_ path: String) throws -> [String] {
-    try open(path, readOnly: true).read { database in
-      let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
-      let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row in
-        "a row of \(row[0] as String? ?? "?") refers to a row of \(row[2] as String? ?? "?") that is not there"
+    do {
+      return try open(path, readOnly: true).read { database in
+        let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+        let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row in
+          "a row of \(row[0] as String? ?? "?") refers to a row of \(row[2] as String? ?? "?") that is not there"
+        }
+        return pages + references
       }
-      return pages + references
+    } catch let error as DatabaseError
+      where error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
+    {
+      // Too damaged to be read to its end.
+      return [error.message ?? "\(error.resultCode)"]
     }
   }
 

@@ -18,21 +18,30 @@ package final class SQLiteStore: Store {
 
   /// Opens the database, making it and bringing its schema up to date where needed. Blocks: call it at start.
   /// - Parameter serves: it is opened by a server, of which there may be one.
-  package init(path: String, logger: Logger, serves: Bool = false) throws {
+  package init(
+    path: String, logger: Logger, serves: Bool = false,
+    busyTimeoutMilliseconds: Int = Limits.busyTimeoutMilliseconds
+  ) throws {
     self.path = path
     try FileManager.default.createDirectory(
       at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
     locks = [try DataLock(path: path, kind: .shared)] + (serves ? [try DataLock(path: path, kind: .serving)] : [])
-    let first = try Self.open(path, readOnly: false, label: "writer")
+    try Self.create(path)
+    func open(_ label: String, readOnly: Bool = false) throws -> DatabaseQueue {
+      try Self.open(path, readOnly: readOnly, label: label, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+    }
+    let first = try open("writer")
     let applied = try first.writeWithoutTransaction { database in try Self.migrate(database) }
     for migration in applied {
       logger.info("schema brought up to date", metadata: ["migration": "\(migration.number) \(migration.name)"])
     }
     listeners = Listeners()
-    checkpointer = Checkpointer(queue: try Self.open(path, readOnly: false, label: "checkpoint"), logger: logger)
-    writer = Writer(queue: first, checkpointer: checkpointer, logger: logger, committed: listeners.tell)
+    checkpointer = Checkpointer(queue: try open("checkpoint"), logger: logger)
+    writer = Writer(
+      queue: first, checkpointer: checkpointer, logger: logger, busyTimeoutMilliseconds: busyTimeoutMilliseconds,
+      committed: listeners.tell)
     readers = Readers(
-      queues: try (0..<Limits.readConnections).map { try Self.open(path, readOnly: true, label: "reader-\($0)") })
+      queues: try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) })
     checkpointer.start()
     writer.start()
     readers.start()
@@ -90,10 +99,23 @@ package final class SQLiteStore: Store {
 
   package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
 
-  static func open(_ path: String, readOnly: Bool, label: String) throws -> DatabaseQueue {
+  /// Makes a new file that only its owner may read, whatever the umask is; SQLite's log and index take after it. One
+  /// that is there already is not touched: closing it here would drop this process's locks on it.
+  private static func create(_ path: String) throws {
+    let descriptor = Foundation.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      if errno == EEXIST { return }
+      throw StoreFailure("\(path) cannot be made: \(String(cString: strerror(errno)))")
+    }
+    Foundation.close(descriptor)
+  }
+
+  private static func open(
+    _ path: String, readOnly: Bool, label: String, busyTimeoutMilliseconds: Int
+  ) throws -> DatabaseQueue {
     var configuration = Configuration()
     configuration.label = "hoichan.\(label)"
-    configuration.busyMode = .timeout(TimeInterval(Limits.busyTimeoutMilliseconds) / 1000)
+    configuration.busyMode = .timeout(TimeInterval(busyTimeoutMilliseconds) / 1000)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { database in
       if !readOnly {

@@ -15,6 +15,7 @@ final class Writer: Sendable {
   private let jobs = JobQueue(limit: Limits.writeQueue)
   private let checkpointer: Checkpointer
   private let logger: Logger
+  private let busyTimeoutMilliseconds: Int
   private let committed: @Sendable (CommitSource) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let groups = Atomic<Int>(0)
@@ -25,12 +26,13 @@ final class Writer: Sendable {
   var commitGroups: Int { groups.load(ordering: .relaxed) }
 
   init(
-    queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger,
+    queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger, busyTimeoutMilliseconds: Int,
     committed: @escaping @Sendable (CommitSource) -> Void
   ) {
     self.queue = queue
     self.checkpointer = checkpointer
     self.logger = logger
+    self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
     self.committed = committed
   }
 
@@ -41,7 +43,7 @@ final class Writer: Sendable {
         guard let handle = database.sqliteConnection else { return }
         let connection = SQLiteConnection(handle: handle)
         defer { connection.close() }
-        work(connection, Wal(handle))
+        work(connection, Wal(handle, busyTimeoutMilliseconds: busyTimeoutMilliseconds))
       }
       ended.signal()
     }
@@ -86,6 +88,13 @@ final class Writer: Sendable {
   private func commit(_ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction) {
     do {
       try connection.run(Self.begin, [])
+    } catch {
+      // Another process holds the lock. Run alone, each would wait for it as long again, one after the other.
+      logger.error("\(group.count) transactions could not begin", metadata: ["error": "\(error)"])
+      for job in group { job.finish(StoreFailure("\(error)")) }
+      return
+    }
+    do {
       for job in group {
         try connection.run(Self.savepoint, [])
         do {

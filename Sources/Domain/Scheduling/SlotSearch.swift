@@ -19,9 +19,9 @@ package enum SlotSearch {
 
   /// Slots of `minutes` that begin at `from` or later and end by `to`, earliest first, then by practitioner's id.
   ///
-  /// A slot begins on its session's grid, lies within that session and has all its cells free. The grid's step is as
-  /// many visits of the session as the asked minutes need, so that a session's slots never overlap: both of two
-  /// neighbours can be booked. The same slot from two sessions of one practitioner is offered once.
+  /// A slot begins on its session's grid, lies within that session and has all its cells free. Behind a
+  /// slot the search goes on where it ends, so that a session's slots never overlap: both of two neighbours can be
+  /// booked. The same slot from two sessions of one practitioner is offered once.
   package static func find(
     _ calendars: [Calendar], from: Instant, to: Instant, minutes: Int64, limit: Int
   ) -> [Slot] {
@@ -79,8 +79,7 @@ private struct Walk {
     self.rank = rank
     self.length = length
     self.bounds = bounds
-    let visit = max(1, session.visitMinutes / Limits.cellMinutes)
-    grid = (length + visit - 1) / visit * visit
+    grid = max(1, session.visitMinutes / Limits.cellMinutes)
     startMinute = session.startMinute
     endMinute = session.endMinute
     period = 7 * Int64(max(1, session.everyWeeks))
@@ -106,7 +105,8 @@ private struct Walk {
     cell = first + (target - first + grid - 1) / grid * grid
   }
 
-  mutating func step() { cell += grid }
+  /// Behind the slot it stands at.
+  mutating func step() { advance(to: cell + length) }
 
   /// Goes on to the next free candidate, from the present one on; false when there is none within the bounds.
   mutating func settle(_ busy: borrowing BusyCells) -> Bool {

@@ -45,6 +45,7 @@ package enum Limits {
   package static let readQueue = 4_096
   package static let readConnections = 4
   package static let walCheckpointPages: Int32 = 8_192
+  package static let walRestartMilliseconds = 20
   package static let busyTimeoutMilliseconds = 5_000
   package static let deadlinesPerPass = 200
   /// Rows that `verify` reads at once, and problems that it lists.

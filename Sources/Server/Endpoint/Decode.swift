@@ -49,12 +49,13 @@ extension Endpoint {
     return members
   }
 
-  /// The body, within its bound.
+  /// The body, within its bound. A write that needs none takes an empty one, or any document, which it does not read:
+  /// what is broken is refused there too, since its sender meant something by it.
   /// - Throws: `unsupportedMediaType`, `tooLarge`, `malformed` with the place, `invalid` with every fault.
   package func decodeBody(_ request: Request) async throws -> (JSON, [UInt8]) {
     // A length that is announced is refused before a byte is read, also where no body is expected.
     if let length = request.headers[.contentLength].flatMap(Int.init), length > bodyLimit { throw tooLarge }
-    guard let body else { return (.null, []) }
+    guard body != nil || isWrite else { return (.null, []) }
     let buffer: ByteBuffer
     do { buffer = try await request.body.collect(upTo: bodyLimit) } catch is NIOTooManyBytesError {
       throw tooLarge
@@ -62,7 +63,7 @@ extension Endpoint {
       throw BrokenBody(cause: error)
     }
     let bytes = Array(buffer.readableBytesView)
-    if bytes.isEmpty, options.contains(.optionalBody) { return (.null, []) }
+    if bytes.isEmpty, body == nil || options.contains(.optionalBody) { return (.null, []) }
     guard request.headers[.contentEncoding].map({ $0.lowercased() == "identity" }) ?? true,
       Self.isJSON(request.headers[.contentType])
     else {
@@ -74,7 +75,7 @@ extension Endpoint {
         .malformed, "The body is not a JSON document we take: \(error.reason), at byte \(error.offset).",
         extra: .init([("offset", .int(Int64(error.offset)))]))
     }
-    let faults = body.check(json)
+    let faults = body?.check(json) ?? []
     guard faults.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: faults) }
     return (json, bytes)
   }

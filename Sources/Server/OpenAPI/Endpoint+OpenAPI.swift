@@ -20,8 +20,8 @@ extension Endpoint {
     }
     if !parameterNames.isEmpty { codes.append(.notFound) }
     if !query.isEmpty { codes += [.malformed, .invalid] }
-    if isWrite { codes.append(.tooLarge) }
-    if body != nil { codes += [.malformed, .unsupportedMediaType, .invalid] }
+    if isWrite { codes += [.malformed, .tooLarge, .unsupportedMediaType] }
+    if body != nil { codes.append(.invalid) }
     if options.contains(.idempotent) { codes += [.idempotencyInProgress, .idempotencyKeyReused, .invalid] }
     if options.contains(.ifMatch) { codes.append(.preconditionFailed) }
     if !options.contains(.unthrottled) { codes += [.tooMany, .unavailable] }

@@ -11,10 +11,14 @@ struct Refusal {
   let language: Language
   let target: String
   let isSignInNeeded: Bool
+  /// More of the body is on its way than will be read and dropped: the connection ends with this answer, and says so.
+  let leavesBody: Bool
 
   init(_ error: any Error, _ request: Request, _ context: AppContext) {
     language = Language(query: request.uri.query, headers: request.headers)
     target = request.uri.path
+    let announced = request.headers[.contentLength].flatMap(Int.init) ?? 0
+    leavesBody = announced > Limits.bodyBytes || (error as? Rejection)?.code == .tooLarge
     switch error {
     case let rejection as Rejection:
       problem = Problem(rejection, language: language)
@@ -37,6 +41,7 @@ struct Refusal {
   func response(headers: HTTPFields, asPage errorPage: EndpointServices.ErrorPage?) -> Response {
     var fields = headers
     for field in problem.headers { fields[field.name] = field.value }
+    if leavesBody { fields[.connection] = "close" }
     guard let errorPage else {
       return Response(
         status: problem.status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: problem.document.bytes)))

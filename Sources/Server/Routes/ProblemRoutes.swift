@@ -8,7 +8,7 @@ struct ProblemRoutes: Sendable {
     return [
       Endpoint(
         .get, "/problems/{code}", "explainProblem", .operations, "What a problem's code means.", access: .open,
-        parameters: ["code": .choice(codes)], answers: [.text("text/plain", "The code in words.")]
+        parameters: ["code": .choice(codes)], answers: [], options: .undocumented
       ) { request in
         guard let code = Rejection.Code(rawValue: request["code"]) else {
           return .text("internal (500): Máy chủ gặp lỗi. / The server made a mistake.\n", type: Self.type)

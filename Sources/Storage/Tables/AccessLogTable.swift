@@ -9,16 +9,18 @@ extension SQLTransaction {
   private static func bucket(of entry: AccessEntry) -> Int64 { entry.at.milliseconds / bucket.milliseconds }
 
   package func unlogged(_ entries: [AccessEntry]) throws -> [AccessEntry] {
-    try entries.filter { entry in
-      try connection.first(
-        SQLs.exists,
-        [.text(entry.person), .text(entry.subject), .text(entry.action), .int(Self.bucket(of: entry))]
-      ) { $0.int(0) } == nil
-    }
+    try entries.filter(isNew)
+  }
+
+  private func isNew(_ entry: AccessEntry) throws -> Bool {
+    try connection.first(
+      SQLs.exists, [.text(entry.person), .text(entry.subject), .text(entry.action), .int(Self.bucket(of: entry))]
+    ) { $0.int(0) } == nil
   }
 
   package func log(_ entries: [AccessEntry]) throws {
-    for entry in try unlogged(entries) {
+    // Asked one by one, since one call may hold the same entry twice.
+    for entry in entries where try isNew(entry) {
       let head =
         try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
       var row = entry
@@ -75,7 +77,7 @@ extension SQLTransaction {
       """
       SELECT seq, at, bucket, person, person_name, action, subject, facility, chain FROM access_log
       WHERE (CAST($1 AS TEXT) IS NULL OR person = $1) AND (CAST($2 AS TEXT) IS NULL OR subject = $2)
-        AND (facility IS NULL OR CAST($3 AS TEXT) LIKE '%,' || facility || ',%')
+        AND (facility IS NULL OR replace(CAST($3 AS TEXT), ',' || facility || ',', '') <> CAST($3 AS TEXT))
         AND (CAST($4 AS BIGINT) IS NULL OR seq < $4)
       ORDER BY seq DESC LIMIT $5
       """)

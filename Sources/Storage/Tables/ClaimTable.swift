@@ -4,7 +4,8 @@ extension SQLTransaction {
   package func claim(
     resource: String, cells: Range<Int64>, holder: String, kind: String, expiresAt: Instant?, now: Instant
   ) throws -> Int {
-    try connection.run(
+    guard !cells.isEmpty else { return 0 }
+    return try connection.run(
       SQLs.claim,
       [
         .text(resource), .int(cells.lowerBound), .int(cells.upperBound), .text(holder), .text(kind),

@@ -131,15 +131,15 @@ extension SQLTransaction {
       SELECT id, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
         overdue, started_at, ended_at, created_by, document, body_hash
       FROM consult
-      WHERE (CAST($1 AS TEXT) IS NULL OR CAST($1 AS TEXT) LIKE '%,' || state || ',%')
+      WHERE (CAST($1 AS TEXT) IS NULL OR replace(CAST($1 AS TEXT), ',' || state || ',', '') <> CAST($1 AS TEXT))
         AND (CAST($2 AS TEXT) IS NULL OR specialty = $2) AND (CAST($3 AS TEXT) IS NULL OR station = $3)
         AND (CAST($4 AS TEXT) IS NULL OR practitioner = $4)
         AND (CAST($5 AS BIGINT) IS NULL OR coalesce(start_at, requested_at) >= $5)
         AND (CAST($6 AS BIGINT) IS NULL OR coalesce(start_at, requested_at) < $6)
         AND (CAST($7 AS BIGINT) IS NULL OR overdue = $7)
         AND (CAST($8 AS TEXT) IS NULL OR id < $8)
-        AND (CAST($10 AS TEXT) IS NULL OR CAST($10 AS TEXT) LIKE '%,' || station || ',%'
-          OR CAST($10 AS TEXT) LIKE '%,' || serving || ',%' OR practitioner = $11
+        AND (CAST($10 AS TEXT) IS NULL OR replace(CAST($10 AS TEXT), ',' || station || ',', '') <> CAST($10 AS TEXT)
+          OR replace(CAST($10 AS TEXT), ',' || serving || ',', '') <> CAST($10 AS TEXT) OR practitioner = $11
           OR (practitioner IS NULL AND specialty = $12))
       ORDER BY id DESC LIMIT $9
       """)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import UnixSignals
 
 /// Measures the product on this machine, beside what one would otherwise use (docs/BENCHMARKS.md).
@@ -29,4 +30,10 @@ func benchmark(in parent: String, _ body: @escaping @Sendable (BenchFolder) asyn
     defer { group.cancelAll() }
     try await group.next()
   }
+}
+
+/// Prints a line at once, also into a file: a benchmark takes minutes.
+func say(_ line: String) {
+  print(line)
+  fflush(nil)
 }

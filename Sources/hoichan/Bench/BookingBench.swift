@@ -40,16 +40,17 @@ struct BookingBench: AsyncParsableCommand {
   }
 
   private func measure(_ folder: BenchFolder) async throws {
-    print("\(clients) connections, \(seconds) s a stretch, \(runs) rounds, on \(folder.fileSystem)")
+    say("\(clients) connections, \(seconds) s a stretch, \(runs) rounds, on \(folder.fileSystem)")
     let province = try await BenchProvince(in: folder)
     let load = try BookingLoad(clients: clients, token: province.token, in: folder)
     var next = 0
     try await prove(load, province, &next, folder)
     var ours: [Measured] = []
     var theirs: [Int: [Measured]] = [:]
-    let postgres = peer == .none ? nil : try await PostgresPeer(in: folder)
+    let postgres = peer == .none ? nil : try PostgresPeer(in: folder)
     do {
       let rows = try await province.sampleRows()
+      try await postgres?.create()
       try postgres?.prepare(events: rows.events)
       try await postgres?.stop()
       for round in 1...runs {
@@ -85,7 +86,7 @@ struct BookingBench: AsyncParsableCommand {
     guard syncs >= groups else {
       throw BenchFailure("\(groups) commit groups but \(syncs) fdatasyncs: answered bookings were not on the disk")
     }
-    print(
+    say(
       "durable: \(syncs) fdatasyncs for \(groups) commit groups and \(measured.bookings) bookings (counted by strace)")
   }
 
@@ -109,11 +110,9 @@ struct BookingBench: AsyncParsableCommand {
 
   private func other(_ round: Int, _ postgres: PostgresPeer, _ count: Int, document: String) async throws -> Measured {
     try await postgres.start()
-    // Clients advance at their own pace, each through its own share: a third more than needed.
-    let warm = rate * Self.warmUp * 4 / 3
-    try await postgres.fill(warm + rate * seconds * 4 / 3, document: document)
-    let warmed = try await postgres.run(clients: count, seconds: Self.warmUp, base: 0)
-    let measured = try await postgres.run(clients: count, seconds: seconds, base: warm)
+    try await postgres.fill(rate * (Self.warmUp + seconds), document: document)
+    let warmed = try await postgres.run(clients: count, seconds: Self.warmUp)
+    let measured = try await postgres.run(clients: count, seconds: seconds)
     let written = try await postgres.bookings()
     guard written == warmed.bookings + measured.bookings else {
       throw BenchFailure("pgbench counted \(warmed.bookings + measured.bookings) bookings, PostgreSQL has \(written)")
@@ -139,23 +138,23 @@ struct BookingBench: AsyncParsableCommand {
 
   private func tell(_ round: Int, _ who: String, _ measured: Measured, _ unit: String) {
     let each = Double(measured.bookings) / Double(max(1, measured.syncs))
-    print(
+    say(
       "round \(round)  \(who.padded(10))  \(measured.rate.whole.padded(6)) bookings/s  "
         + "p50 \(measured.median.tenths) ms  p99 \(measured.p99.tenths) ms  \(each.tenths) bookings a \(unit)")
   }
 
   private func report(_ ours: [Measured], _ theirs: [Int: [Measured]]) {
     let own = ours.map(\.rate).median
-    print("median  hoichan     \(own.whole) bookings/s, p99 \(ours.map(\.p99).median.tenths) ms")
+    say("median  hoichan     \(own.whole) bookings/s, p99 \(ours.map(\.p99).median.tenths) ms")
     let rates = theirs.mapValues { $0.map(\.rate).median }
     guard let same = rates[clients], let best = rates.max(by: { $0.value < $1.value }) else { return }
     for (count, runs) in theirs.sorted(by: { $0.key < $1.key }) {
-      print(
+      say(
         "median  \("pgbench \(count)".padded(10))  \(runs.map(\.rate).median.whole) bookings/s, "
           + "p99 \(runs.map(\.p99).median.tenths) ms")
     }
-    print("ratio   \((own / same).hundredths) at \(clients) clients")
-    print("ratio   \((own / best.value).hundredths) against pgbench's best, \(best.key) clients")
+    say("ratio   \((own / same).hundredths) at \(clients) clients")
+    say("ratio   \((own / best.value).hundredths) against pgbench's best, \(best.key) clients")
   }
 }
 

@@ -1,58 +1,84 @@
 import Domain
 import Foundation
 import Storage
+import Synchronization
 
 /// A bare PostgreSQL with its defaults (fsync and synchronous_commit are on) to which pgbench writes the rows of a
 /// booking: what an application over PostgreSQL could reach at best, without HTTP, sign-in, rules or a chained log.
-struct PostgresPeer: Sendable {
+final class PostgresPeer: Sendable {
   private static let binaries = "/usr/lib/postgresql/15/bin"
   private static let threads = 2
 
   private let folder: BenchFolder
+  private let home: String
   private let data: String
   private let socket: String
   private let port: Int
+  private let running = Mutex<Child?>(nil)
 
-  /// Makes the cluster, with the product's own schema.
-  init(in folder: BenchFolder) async throws {
+  init(in folder: BenchFolder) throws {
     self.folder = folder
     port = try Loopback.freePort()
-    let home = folder.file("postgres")
+    home = folder.file("postgres")
     data = home + "/data"
     // A socket's path has at most 107 bytes; it holds no data.
     var template = Array("/tmp/hoichan-bench-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw BenchFailure("no folder can be made in /tmp") }
     socket = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Makes the cluster, with the product's own schema, and leaves it running.
+  func create() async throws {
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: false)
     if geteuid() == 0 {
       for path in [home, socket] { _ = try await run("chown", package: "coreutils", ["postgres", path], within: 10) }
     }
-    _ = try await server("initdb", ["-D", data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"], within: 120)
+    let (program, arguments) = try server(
+      "initdb", ["-D", data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"])
+    _ = try await Program.run(program, arguments, name: "initdb", in: folder, within: 120)
     try await start()
     let script = folder.file("schema.sql")
-    let facility = "INSERT INTO facility VALUES ('38001', '', '', '', 'station', '38');\n"
-    try (Migrations.all.map(\.script).joined(separator: ";\n") + ";\n" + facility)
+    let more = """
+      INSERT INTO facility (code, name, folded, sort_key, kind, province) VALUES ('38001', '', '', '', 'station', '38');
+      CREATE SEQUENCE next CACHE 8;
+
+      """
+    try (Migrations.all.map(\.script).joined(separator: ";\n") + ";\n" + more)
       .write(toFile: script, atomically: true, encoding: .utf8)
     _ = try await psql(["-f", script], within: 60)
   }
 
+  /// Starts it as a child of this process, so that it cannot outlive the benchmark unseen.
   func start() async throws {
-    let options = "-p \(port) -c listen_addresses='' -c unix_socket_directories='\(socket)'"
-    _ = try await server(
-      "pg_ctl", ["-D", data, "-w", "-t", "60", "-l", data + "/log", "-o", options, "start"], within: 90)
+    let (program, arguments) = try server(
+      "postgres",
+      ["-D", data, "-p", "\(port)", "-c", "listen_addresses=", "-c", "unix_socket_directories=\(socket)"])
+    let child = try Child(program, arguments, name: "postgres", in: folder)
+    running.withLock { $0 = child }
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      do {
+        _ = try await psql(["-c", "SELECT 1"], within: 10)
+        return
+      } catch {
+        guard child.isRunning, .now < deadline else { throw error }
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
   }
 
-  /// Ends the postmaster of this data folder, whose id stands in it.
   func stop() async throws {
-    _ = try await server("pg_ctl", ["-D", data, "-w", "-t", "60", "-m", "fast", "stop"], within: 90)
+    let child = running.withLock { running in
+      defer { running = nil }
+      return running
+    }
+    try await child?.stop(within: 90)
   }
 
   /// Stops what runs and removes the socket's folder; for the end, however it came.
   func close() async {
-    if FileManager.default.fileExists(atPath: data + "/postmaster.pid") {
-      do { try await stop() } catch {
-        FileHandle.standardError.write(Data("PostgreSQL could not be stopped: \(error)\n".utf8))
-      }
+    do { try await stop() } catch {
+      FileHandle.standardError.write(Data("PostgreSQL did not stop as it should: \(error)\n".utf8))
     }
     try? FileManager.default.removeItem(atPath: socket)
   }
@@ -62,11 +88,12 @@ struct PostgresPeer: Sendable {
     let script = folder.file("fill.sql")
     try """
     TRUNCATE consult, appointment, claim, event CASCADE;
+    ALTER SEQUENCE next RESTART;
     INSERT INTO consult (id, version, state, specialty, station, requested_at, due_at, overdue, created_by, document,
       body_hash)
     SELECT lpad(i::text, 36, '0'), 1, 'requested', 'cardiology', '38001', 1790000000000, 1790000000000, 0, 'bench',
       '\(document.replacing("'", with: "''"))', decode(repeat('5a', 32), 'hex')
-    FROM generate_series(0, \(count - 1)) i;
+    FROM generate_series(1, \(count)) i;
     VACUUM (FREEZE, ANALYZE) consult;
     CHECKPOINT;
     """.write(toFile: script, atomically: true, encoding: .utf8)
@@ -76,8 +103,9 @@ struct PostgresPeer: Sendable {
   /// Writes the script of one booking: the statements of `Coordinator.book`, one round trip each.
   /// - Parameter events: the rows that a booking appends; their data is written with its length.
   func prepare(events: [EventRecord]) throws {
-    // The cells are free, each client has its own consults, and the numbers of events are made up by the client: this
-    // costs less than real bookings do. `lpad` makes ids of 36 characters. A colon would begin a variable.
+    // Which consult is next, the database says along with reading it. All cells are free, and the numbers of events and
+    // the chain are made up by the client: this costs less than real bookings do. `lpad` makes ids of 36 characters.
+    // A colon would begin a variable.
     let appends = events.enumerated().map { index, event in
       """
       INSERT INTO event (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
@@ -89,9 +117,11 @@ struct PostgresPeer: Sendable {
     let statements = [
       "BEGIN;",
       """
-      SELECT id, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
-        overdue, started_at, ended_at, created_by, document, body_hash FROM consult WHERE id = lpad(:i::text, 36, '0');
+      SELECT i, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
+        overdue, started_at, ended_at, created_by, document, body_hash
+      FROM (SELECT nextval('next') AS i OFFSET 0) following JOIN consult ON id = lpad(i::text, 36, '0') \\gset
       """,
+      "\\set p :i % 120", "\\set cell :i / 120 * 6",
       """
       INSERT INTO claim (resource_id, cell, holder_id, kind, expires_at)
       SELECT lpad(:p::text, 36, 'p'), cell, lpad(:i::text, 36, '0'), 'appointment', NULL
@@ -113,20 +143,19 @@ struct PostgresPeer: Sendable {
       """,
     ]
     let lines =
-      ["\\set n :n + 1", "\\set i :base + :n * :clients + :client_id", "\\set p :i % 120", "\\set cell :i / 120 * 6"]
-      + statements.map { $0.replacing("\n", with: " ") } + appends + ["COMMIT;", ""]
+      statements.map { $0.replacing("\n", with: " ") } + appends + ["COMMIT;", ""]
     try lines.joined(separator: "\n").write(toFile: folder.file("booking.sql"), atomically: true, encoding: .utf8)
   }
 
-  /// - Parameter base: the number of the first consult to book; those before it were booked already.
-  func run(clients: Int, seconds: Int, base: Int) async throws -> Measured {
+  /// Books what `fill` put in, going on where the last run ended.
+  func run(clients: Int, seconds: Int) async throws -> Measured {
     let prefix = folder.file("transactions")
     let syncs = try await count("SELECT wal_sync FROM pg_stat_wal")
     let output = try await run(
       "pgbench", package: "postgresql-15",
       [
-        "-n", "-M", "prepared", "-c", "\(clients)", "-j", "\(Self.threads)", "-T", "\(seconds)", "-D", "n=-1", "-D",
-        "base=\(base)", "-D", "clients=\(clients)", "-f", folder.file("booking.sql"), "-l", "--log-prefix=\(prefix)",
+        "-n", "-M", "prepared", "-c", "\(clients)", "-j", "\(Self.threads)", "-T", "\(seconds)", "-f",
+        folder.file("booking.sql"), "-l", "--log-prefix=\(prefix)",
         "-h", socket, "-p", "\(port)", "-U", "postgres", "postgres",
       ], within: seconds + 60)
     func number(after label: String) -> Double? {
@@ -175,13 +204,14 @@ struct PostgresPeer: Sendable {
         + ["-d", "postgres"], within: seconds)
   }
 
-  /// Runs one of the programs that refuse to be root, as the user that Debian makes for them.
-  private func server(_ name: String, _ arguments: [String], within seconds: Int) async throws -> String {
-    guard geteuid() == 0 else { return try await run(name, package: "postgresql-15", arguments, within: seconds) }
+  /// How to run one of the programs that refuse to be root: as the user that Debian makes for them.
+  private func server(_ name: String, _ arguments: [String]) throws -> (program: String, arguments: [String]) {
     let program = try Program.find(name, package: "postgresql-15", under: [Self.binaries])
-    return try await run(
-      "setpriv", package: "util-linux",
-      ["--reuid", "postgres", "--regid", "postgres", "--init-groups", program] + arguments, within: seconds)
+    guard geteuid() == 0 else { return (program, arguments) }
+    return (
+      try Program.find("setpriv", package: "util-linux"),
+      ["--reuid", "postgres", "--regid", "postgres", "--init-groups", program] + arguments
+    )
   }
 
   private func run(_ name: String, package: String, _ arguments: [String], within seconds: Int) async throws -> String {

@@ -56,10 +56,10 @@ struct SlotsBench: AsyncParsableCommand {
     guard times.count == perClient * clients * seconds else {
       throw BenchFailure("\(perClient * clients * seconds) requests were to be answered, \(times.count) were")
     }
-    print(
+    say(
       "\(practitioners.count) specialists, \(days) days half booked, \(perClient * clients) requests/s over \(clients)"
         + " connections for \(seconds) s")
-    print(
+    say(
       "GET /slots  p50 \(times[times.count / 2].hundredths) ms  p99 \(times[times.count * 99 / 100].hundredths) ms  "
         + "slowest \((times.last ?? 0).hundredths) ms")
   }

@@ -7,10 +7,11 @@ import ServiceLifecycle
 /// beginnings and outcomes, ambulances that move. Everybody in it is made up, and says so in their name.
 ///
 /// The accounts that visitors sign in with are left alone, and so is whatever a visitor takes over.
-struct LiveTraffic: Service {
+struct LiveTraffic: Service, CustomStringConvertible {
   private let coordinator: Coordinator
   private let logger: Logger
   private let seed: UInt64
+  var description: String { "LiveTraffic" }
 
   init(coordinator: Coordinator, logger: Logger, seed: UInt64 = 115) {
     self.coordinator = coordinator

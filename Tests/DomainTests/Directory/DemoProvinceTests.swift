@@ -84,8 +84,8 @@ import Testing
     let demo = try DemoProvince(communes: Self.list)
     let accounts = Dictionary(uniqueKeysWithValues: demo.accounts.map { ($0.username, $0) })
     let expected: [(String, Role, String)] = [
-      ("tram", .station, "38001"), ("tram2", .station, "38002"), ("bacsi", .specialist, "38000"),
-      ("bacsi2", .specialist, "38000"), ("dieuphoi", .dispatcher, "38000"), ("xe", .crew, "38000"),
+      ("tram", .station, "38001"), ("tram2", .station, "38002"), ("bacsi", .specialist, "38901"),
+      ("bacsi2", .specialist, "38901"), ("dieuphoi", .dispatcher, "38000"), ("xe", .crew, "38000"),
       ("giamsat", .monitor, "38000"), ("quantri", .admin, "38000"), ("kiemtra", .auditor, "38000"),
     ]
     #expect(accounts.count == expected.count)

@@ -183,13 +183,16 @@ private struct Scene {
           && number >= session.validFrom?.number ?? .min && number <= session.validTo?.number ?? .max
           && number <= practitioner.validTo?.number ?? .max
         {
+          var end = session.startMinute
           for minute in stride(
-            from: session.startMinute, through: session.endMinute - minutes,
-            by: Int((minutes + session.visitMinutes - 1) / session.visitMinutes * session.visitMinutes))
-          {
+            from: session.startMinute, through: session.endMinute - minutes, by: Int(session.visitMinutes))
+          where minute >= end {
             let start = day.start.milliseconds + minute * 60_000
             guard start >= from.milliseconds, start + minutes * 60_000 <= to.milliseconds else { continue }
-            if (0..<minutes / 5).allSatisfy({ !taken.contains(start / 300_000 + $0) }) { starts.insert(start) }
+            if (0..<minutes / 5).allSatisfy({ !taken.contains(start / 300_000 + $0) }) {
+              starts.insert(start)
+              end = minute + minutes
+            }
           }
         }
         number += 1

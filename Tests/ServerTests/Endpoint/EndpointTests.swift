@@ -200,9 +200,16 @@ private let harness = Harness(
   @Test func boundsBodies() async throws {
     let large = Array(#"{"name":"a","x":"\#(String(repeating: "x", count: Limits.bodyBytes))"}"#.utf8)
     let called = try await harness.call(.post, "/things", token: "t", body: large)
-    #expect(called.status == 413 && called.code == "too-large")
+    #expect(called.status == 413 && called.code == "too-large" && called[.connection] == "close")
     let announced = try await harness.call(.post, "/sign-in", headers: [.contentLength: "999999999999"])
     #expect(announced.status == 413, "also where no body is expected")
+    let stranger = try await harness.call(.post, "/things", headers: [.contentLength: "300000"])
+    #expect(stranger.status == 401 && stranger[.connection] == "close", "what is not read ends the connection")
+  }
+
+  @Test(arguments: [("", 204), ("{}", 204), ("[1]", 204), ("{", 400)])
+  func takesAnyDocumentWhereNoneIsNeeded(text: String, status: Int) async throws {
+    #expect(try await harness.call(.post, "/sign-in", body: Array(text.utf8)).status == status)
   }
 
   @Test func refusesCompressedBodies() async throws {

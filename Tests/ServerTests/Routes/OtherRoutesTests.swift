@@ -173,7 +173,7 @@ import Testing
   @Test(
     arguments: [
       ("username", "Hoa", "/username"), ("username", "a", "/username"), ("username", ".ab", "/username"),
-      ("password", "ngan", "/password"), ("grants", [], "/grants"),
+      ("password", "ngan", "/password"),
       ("grants", [["role": "king", "facilities": ["38101"]]], "/grants/0/role"),
       ("grants", [["role": "station", "facilities": ["99999"]]], "/grants/0/facilities/0"),
       ("practitionerId", "nobody", "/practitionerId"),

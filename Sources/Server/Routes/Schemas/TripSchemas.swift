@@ -25,9 +25,8 @@ extension Schema {
     Member.optional("consultId", .uuid)
     Member.optional("vehicleId", .text(64))
     Member.optional("priority", .choice(TripPriority.self))
-    Member.optional("origin", .point)
     Member.optional("destination", .destinationBody)
-    Member.optional("patient", .patientBody)
+    Member.optional("consultId", .uuid)
   }.named("TripChangeBody")
 
   static let milestoneBody = Schema.object {
@@ -91,6 +90,8 @@ extension Schema {
     Member.required("destination", .place)
     Member.sometimes("patient", .patient)
     Member.required("milestones", .array(.milestone))
+    Member.required("facilityId", .string.orNull, "The facility that asked for it.")
+    Member.required("createdAt", .dateTime)
     Member.required("position", .position.orNull)
     Member.required("eta", .eta.orNull)
     Member.required("allowed", .array(.choice(Milestone.self)), "The milestones that this caller may record now.")
