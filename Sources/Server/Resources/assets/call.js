@@ -228,7 +228,8 @@ const load = () => loading(async () => {
 
 function chatLine(name, words, own = false) {
   byId('chat').append(el('li', { class: own ? 'own' : '', testid: 'chat-line' }, el('b', {}, name), ' ', el('time', {}, time(new Date())), el('p', {}, words)));
-  byId('chat').lastElementChild.scrollIntoView({ block: 'nearest' });
+  // Not `scrollIntoView`: that would take the page away from the face one talks to.
+  byId('chat').scrollTop = byId('chat').scrollHeight;
 }
 
 byId('chat-form').addEventListener('submit', (event) => {

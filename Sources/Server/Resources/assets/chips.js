@@ -2,7 +2,7 @@
 
 import { serverNow } from './api.js';
 import { el } from './dom.js';
-import { clock, time } from './format.js';
+import { clock, dateTime, time } from './format.js';
 import { label, t } from './texts.js';
 
 /** States in which something is still to be done, and those in which nothing is. */
@@ -35,7 +35,7 @@ export function dueClock(consult) {
 
 function dueText(dueAt) {
   const left = Date.parse(dueAt) - serverNow();
-  if (left > 0) return left < 86_400_000 ? t('due.left', { time: clock(left) }) : t('due.by', { time: time(dueAt) });
+  if (left > 0) return left < 86_400_000 ? t('due.left', { time: clock(left) }) : t('due.by', { time: dateTime(dueAt) });
   return t('due.over', { time: clock(left) });
 }
 

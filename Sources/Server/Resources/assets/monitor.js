@@ -69,10 +69,16 @@ function show(event, cursor) {
   reload();
 }
 
+// A trip's state is the milestone that it reached last.
+function stateName(state) {
+  const known = label('state', state);
+  return known === state ? label('milestone', state) : known;
+}
+
 function summary(data = {}) {
   const parts = [
     data.urgency && label('urgency', data.urgency), data.specialty && label('specialty', data.specialty),
-    data.state && label('state', data.state), data.milestone && label('milestone', data.milestone), data.disposition && label('disposition', data.disposition),
+    data.milestone ? label('milestone', data.milestone) : data.state && stateName(data.state), data.disposition && label('disposition', data.disposition),
   ];
   return parts.filter(Boolean).join(' · ');
 }
