@@ -49,11 +49,20 @@ package struct PageAssets: Sendable {
       let bytes = Array(try Data(contentsOf: folder.appendingPathComponent(name)))
       contents[name] = name.hasSuffix(".js") || name.hasSuffix(".css") ? Self.slim(bytes) : bytes
     }
+    // Each script is read once: sixty scripts times twelve pages would be most of a start.
+    let scripts = contents.filter { $0.key.hasSuffix(".js") }
+    let imports = scripts.mapValues { Self.imports($0) }
+    let names = scripts.mapValues { Texts.names(in: $0) }
+    for (name, imported) in imports.sorted(by: { $0.key < $1.key }) {
+      if let missing = imported.first(where: { contents[$0] == nil }) {
+        throw Fault(description: "\(name) imports \(missing), which is not there")
+      }
+    }
+    preloads = pages.mapValues { Self.all($0, imports) }
     for (page, script) in pages {
-      let scripts = ([script] + Self.imports(of: script, in: contents)).map { contents[$0] ?? [] }
-      let source = String(decoding: Array(scripts.joined()), as: UTF8.self)
+      let used = (Self.all(script, imports) + [script]).reduce(into: Set<String>()) { $0.formUnion(names[$1] ?? []) }
       for language in Language.allCases {
-        contents[Self.words(page, language)] = texts.module(language, usedBy: source)
+        contents[Self.words(page, language)] = texts.module(language, usedBy: used)
       }
     }
     guard let worker = contents.removeValue(forKey: "sw.js") else { throw Fault(description: "sw.js is missing") }
@@ -69,12 +78,6 @@ package struct PageAssets: Sendable {
     let filled = String(decoding: worker, as: UTF8.self).replacing("{{version}}", with: version)
     serviceWorker = File(Array(filled.utf8), name: "sw.js")
     leaflet = Self.leaflet(in: leafletFolder)
-    for (name, bytes) in contents.sorted(by: { $0.key < $1.key }) {
-      if let missing = Self.imports(name, bytes).first(where: { contents[$0] == nil }) {
-        throw Fault(description: "\(name) imports \(missing), which is not there")
-      }
-    }
-    preloads = pages.mapValues { Self.imports(of: $0, in: contents) }
   }
 
   /// What a page needs besides its script: named in the page, all of it is fetched at once and not one after the
@@ -88,11 +91,11 @@ package struct PageAssets: Sendable {
   }
 
   /// What a script imports, and what that imports.
-  private static func imports(of script: String, in contents: [String: [UInt8]]) -> [String] {
+  private static func all(_ script: String, _ imports: [String: [String]]) -> [String] {
     var found: [String] = []
     var open = [script]
     while let name = open.popLast() {
-      for imported in imports(name, contents[name] ?? []) where !found.contains(imported) {
+      for imported in imports[name] ?? [] where !found.contains(imported) {
         found.append(imported)
         open.append(imported)
       }
@@ -100,10 +103,9 @@ package struct PageAssets: Sendable {
     return found.sorted()
   }
 
-  private static func imports(_ name: String, _ bytes: [UInt8]) -> [String] {
-    guard name.hasSuffix(".js") else { return [] }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-      guard let start = line.firstRange(of: "from './"), line.hasPrefix("import") || line.hasPrefix("}") else {
+  private static func imports(_ bytes: [UInt8]) -> [String] {
+    String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+      guard line.hasPrefix("import") || line.hasPrefix("}"), let start = line.firstRange(of: "from './") else {
         return nil
       }
       return String(line[start.upperBound...].prefix { $0 != "'" })

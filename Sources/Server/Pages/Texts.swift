@@ -56,13 +56,12 @@ package struct Texts: Sendable {
 
   package var count: Int { order.values.reduce(0) { $0 + $1.count } }
 
-  /// The words that these scripts name, as the ES module that `texts.js` loads. A page whose words are all of ours
+  /// The words that scripts name, as the ES module that `texts.js` loads. A page whose words are all of ours
   /// would carry mostly those of other pages.
   ///
   /// A section counts as a whole where its name stands alone, or before a key that is put together: more than is
   /// needed, and never less.
-  package func module(_ language: Language, usedBy scripts: String) -> [UInt8] {
-    let names = Self.quoted(in: scripts)
+  package func module(_ language: Language, usedBy names: Set<String>) -> [UInt8] {
     let sections = order.keys.sorted().compactMap { section -> (String, JSON)? in
       let isWhole = names.contains(section) || names.contains("\(section).")
       let keys = codes(section).filter { isWhole || names.contains("\(section).\($0)") }
@@ -75,12 +74,12 @@ package struct Texts: Sendable {
 
   /// What stands between single quotes, and the beginnings of template literals up to their first dot: read once, since
   /// looking for each of six hundred words in all scripts would take a start longer than everything else.
-  private static func quoted(in scripts: String) -> Set<String> {
+  package static func names(in script: [UInt8]) -> Set<String> {
     let quote = UInt8(ascii: "'")
     var names = Set<String>()
     var word: [UInt8]?
     var template: [UInt8]?
-    for byte in scripts.utf8 {
+    for byte in script {
       if byte == quote {
         if let word { names.insert(String(decoding: word, as: UTF8.self)) }
         word = []

@@ -20,7 +20,7 @@ import Testing
     let module = try texts(
       #"{"a": {"b": {"vi": "Đúng \"</script>\"", "en": "Right"}, "c": {"vi": "Sai", "en": "Wrong"}}}"#
     )
-    .module(.vi, usedBy: "word('a.b')")
+    .module(.vi, usedBy: Texts.names(in: Array("word('a.b')".utf8)))
     let source = String(decoding: module, as: UTF8.self)
     #expect(source.hasPrefix("export default {"))
     let json = try JSON(parsing: String(source.dropFirst("export default ".count).dropLast(2)))
