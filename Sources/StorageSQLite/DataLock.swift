@@ -14,11 +14,11 @@ final class DataLock: Sendable {
       throw StoreFailure("\(path).lock cannot be opened: \(String(cString: strerror(errno)))")
     }
     guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
-      close(descriptor)
+      // `deinit` closes it: it runs also when this throws, as everything has a value by now.
       throw StoreFailure(
         kind == .shared ? "the database is being restored" : "a server or command has the database open; stop it first")
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 }
