@@ -16,7 +16,7 @@ final class DataLock: Sendable {
       throw StoreFailure("\(path) cannot be opened: \(String(cString: strerror(errno)))")
     }
     guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
-      close(descriptor)
+      // `deinit` closes it: it runs also when this throws, as everything has a value by now.
       switch kind {
       case .shared: throw StoreFailure("the database is being restored")
       case .exclusive: throw StoreFailure("a server or command has the database open; stop it first")
@@ -25,5 +25,5 @@ final class DataLock: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 }

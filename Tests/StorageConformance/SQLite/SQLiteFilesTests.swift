@@ -232,6 +232,30 @@ import Testing
     }
   }
 
+  /// A file that is closed twice may be another's by then: a socket, the database itself.
+  @Test func aRefusedLockClosesNothingElse() async throws {
+    try await withSQLite { _, path async throws in
+      let (refused, lost) = (Counter(), Counter())
+      let others = Task {
+        await withCheckedContinuation { continuation in
+          DispatchQueue.global().async {
+            while refused.value < 3_000 {
+              let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+              if close(descriptor) != 0 { lost.add() }
+            }
+            continuation.resume()
+          }
+        }
+      }
+      for _ in 0..<3_000 {
+        #expect(throws: StoreFailure.self) { try SQLiteFiles.restore(path, to: path, now: Fixture.now) }
+        refused.add()
+      }
+      await others.value
+      #expect(lost.value == 0)
+    }
+  }
+
   @Test func aRestoreKeepsServersOut() async throws {
     try await withSQLite { store, path async throws in
       // Two servers beside each other hold it together; a restore wants it alone.
