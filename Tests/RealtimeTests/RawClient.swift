@@ -86,7 +86,7 @@ final class RawClient {
     return Response(status: status, headers: headers, body: String(decoding: body, as: UTF8.self))
   }
 
-  private func line() async throws -> String {
+  func line() async throws -> String {
     var line: [UInt8] = []
     while case let byte = try await byte(), byte != 0x0A { line.append(byte) }
     return String(decoding: line.dropLast(), as: UTF8.self)
@@ -107,7 +107,7 @@ final class RawClient {
     }
   }
 
-  private func byte() async throws -> UInt8 {
+  func byte() async throws -> UInt8 {
     while true {
       if let byte = received.readInteger(as: UInt8.self) { return byte }
       try await more()

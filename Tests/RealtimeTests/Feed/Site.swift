@@ -249,39 +249,7 @@ struct SiteServer: Sendable {
   }
 
   /// A socket on this path, open.
-  func open(_ path: String, _ body: @escaping @Sendable (RawClient) async throws -> Void) async throws {
-    try await RawClient.connect(to: port) { client in
-      try await client.send(SharedPortTests.upgrade(path))
-      let response = try await client.response()
-      try #require(response.status == 101)
-      try await body(client)
-    }
-  }
-}
-
-extension RawClient {
-  /// The next message, decoded; pings in between are passed over.
-  func json() async throws -> JSON {
-    while true {
-      switch try await frame() {
-      case .message(.text(let bytes)): return try JSON(parsing: bytes.readableBytesView)
-      case .close(let code, let reason): throw ClosedEarly(code: code, reason: reason)
-      default: continue
-      }
-    }
-  }
-
-  /// The close frame; what comes before it is passed over.
-  func closeCode() async throws -> (CloseCode, String) {
-    while true {
-      if case .close(let code, let reason) = try await frame() { return (code, reason) }
-    }
-  }
-}
-
-struct ClosedEarly: Error {
-  var code: CloseCode
-  var reason: String
+  func socket(_ path: String) async throws -> SocketClient { try await SocketClient.open(path, port: port) }
 }
 
 /// A value under a lock, where a class holds several kinds of it.

@@ -1,0 +1,159 @@
+import Coordinator
+import Domain
+import NIOCore
+import Testing
+
+@testable import Realtime
+
+/// Server-Sent Events over real connections.
+@Suite struct FeedStreamTests {
+  @Test func resumesFromTheLastId() async throws {
+    let site = try await Site(ringEvents: 16)
+    try await site.append(100)
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream?after=oldest") { stream in
+        let bounds = try await site.coordinator.logBounds()
+        #expect(try await stream.block() == [": ", "id: \(bounds.oldest.text)"])
+        for event in try await site.coordinator.events(after: 0, limit: 100) {
+          let cursor = Cursor(epoch: bounds.epoch, seq: event.seq, chain: event.chain)
+          #expect(try await stream.block() == ["id: \(cursor.text)", "data: \(event.cloudEvent)"])
+        }
+        try await site.append(1)
+        #expect(try await stream.block()[1].contains("\"sequence\":\"000000000101\""))
+      }
+      // Last-Event-ID outranks the parameter: that is the route's choice, and a browser's way to come back.
+      let event = try await site.coordinator.events(after: 49, limit: 1)[0]
+      let cursor = Cursor(epoch: try await site.head().epoch, seq: 50, chain: event.chain)
+      try await Stream.open(server, "/stream?after=oldest", "Last-Event-ID: \(cursor.text)\r\n") { stream in
+        _ = try await stream.block()
+        #expect(try await stream.block()[1].contains("\"sequence\":\"000000000051\""))
+      }
+    }
+  }
+
+  @Test func aGapIsAnEventWithoutId() async throws {
+    let site = try await Site()
+    try await site.append(1)
+    try await SiteServer.run(site) { server in
+      var cursor = try await site.head()
+      cursor.epoch ^= 1
+      let bounds = try await site.coordinator.logBounds()
+      try await Stream.open(server, "/stream?after=\(cursor.text)") { stream in
+        let (oldest, head) = (bounds.oldest.text, bounds.head.text)
+        let block = try await stream.block()
+        #expect(
+          block == [
+            "event: gap", "retry: 60000",
+            "data: {\"reason\":\"epoch-changed\",\"oldest\":\"\(oldest)\",\"head\":\"\(head)\"}",
+          ])
+        #expect(try await stream.ends())
+      }
+    }
+  }
+
+  @Test func silenceIsBrokenByACommentAndThePosition() async throws {
+    var timing = FeedTiming()
+    timing.keepAlive = .milliseconds(50)
+    timing.safetyPass = .milliseconds(20)
+    let site = try await Site(timing: timing)
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream?types=trip.*") { stream in
+        let start = try await site.head()
+        #expect(try await stream.block() == [": ", "id: \(start.text)"])
+        try await site.append(3)
+        let moved = try await site.head()
+        while try await stream.block() != [": ", "id: \(moved.text)"] {}
+      }
+    }
+  }
+
+  @Test func endsWithItsSignIn() async throws {
+    let site = try await Site()
+    let caller = try await site.caller("leaver")
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream?as=leaver") { stream in
+        _ = try await stream.block()
+        site.hub.sessionEnded(caller.sessionId)
+        #expect(try await stream.ends())
+      }
+    }
+  }
+
+  @Test func endsWithTheServer() async throws {
+    let site = try await Site()
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream") { stream in
+        _ = try await stream.block()
+        await server.stop()
+        #expect(try await stream.ends())
+      }
+    }
+  }
+
+  /// A client that reads nothing is cut off after its patience, and holds no stopping server up.
+  @Test func whoDoesNotReadIsCutOff() async throws {
+    var timing = FeedTiming()
+    timing.patience = .milliseconds(300)
+    timing.safetyPass = .milliseconds(50)
+    let site = try await Site(timing: timing)
+    // More than the buffers of both ends take.
+    for _ in 0..<40 { try await site.append(500) }
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream?after=oldest") { stream in
+        _ = try await stream.block()
+        while site.hub.metrics.openCount > 0 { try await Task.sleep(for: .milliseconds(20)) }
+      }
+    }
+  }
+}
+
+/// A stream's client: blocks of lines, out of chunks.
+private final class Stream {
+  private let client: RawClient
+  private var buffer = ""
+
+  private init(_ client: RawClient) {
+    self.client = client
+  }
+
+  static func open(
+    _ server: SiteServer, _ path: String, _ headers: String = "",
+    _ body: @escaping @Sendable (Stream) async throws -> Void
+  ) async throws {
+    try await RawClient.connect(to: server.port) { client in
+      try await client.send(SharedPortTests.get(path, headers + "Accept: text/event-stream\r\n"))
+      let response = try await client.response()
+      #expect(response.status == 200)
+      #expect(response.headers["content-type"] == "text/event-stream")
+      #expect(response.headers["cache-control"] == "no-store, no-transform")
+      try await body(Stream(client))
+    }
+  }
+
+  /// The lines of the next block.
+  func block() async throws -> [String] {
+    while true {
+      if let end = buffer.firstRange(of: "\n\n") {
+        defer { buffer = String(buffer[end.upperBound...]) }
+        return buffer[..<end.lowerBound].split(separator: "\n").map(String.init)
+      }
+      guard let chunk = try await client.chunk() else { throw RawClient.Ended() }
+      buffer += chunk
+    }
+  }
+
+  /// Whether the stream ended as a whole response does, with nothing more in it.
+  func ends() async throws -> Bool { try await client.chunk() == nil && buffer.isEmpty }
+}
+
+extension RawClient {
+  /// The next chunk of a response; nil behind the last.
+  fileprivate func chunk() async throws -> String? {
+    let length = try #require(Int(try await line(), radix: 16))
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(length)
+    for _ in 0..<length { bytes.append(try await byte()) }
+    _ = try await line()
+    return length == 0 ? nil : String(decoding: bytes, as: UTF8.self)
+  }
+}
