@@ -167,7 +167,7 @@ import Testing
   }
 
   @Test func aBodyThatNobodyReadIsDroppedUpToALimit() async throws {
-    try await TestServer.run { server in
+    try await TestServer.run(.sharedPort(configuration: .init(unreadBody: 256 * 1024))) { server in
       try await RawClient.connect(to: server.port) { client in
         let small = String(repeating: "b", count: 100_000)
         try await client.send("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n\(small)")

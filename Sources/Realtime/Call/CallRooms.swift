@@ -24,7 +24,11 @@ package final class CallRooms: Service {
     var sockets: [RoomMachine.Link: Socket] = [:]
     var links = 0
     var isClosing = false
+    /// Something was written, or somebody joined, since it was last asked who may be here.
+    var isStale = false
   }
+
+  private static let reviewInterval = Duration.seconds(1)
 
   let sessions: SessionWatch
   private let coordinator: Coordinator
@@ -48,14 +52,45 @@ package final class CallRooms: Service {
     self.publish = publish
     self.logger = logger
     facts = CallFacts(coordinator, logger: logger)
+    coordinator.store.onCommit { [weak self] _ in self?.state.withLock { $0.isStale = true } }
   }
 
   /// Records the facts of calls. On shutdown the seats are given up, and that is recorded too.
   package func run() async throws {
     await withGracefulShutdownHandler {
-      await facts.run()
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await self.reviewRegularly() }
+        await facts.run()
+        group.cancelAll()
+      }
     } onGracefulShutdown: {
       self.close()
+    }
+  }
+
+  private func reviewRegularly() async {
+    while !Task.isCancelled {
+      do {
+        try await review()
+      } catch {
+        state.withLock { $0.isStale = true }
+        logger.error("calls could not be reviewed; trying again", metadata: ["error": "\(error)"])
+      }
+      try? await Task.sleep(for: Self.reviewInterval)
+    }
+  }
+
+  /// Sends away who may no longer be in a call: a specialist who declined the consult, for one.
+  func review() async throws {
+    let consults = state.withLock { state in
+      defer { state.isStale = false }
+      return state.isStale ? Array(state.rooms.keys) : []
+    }
+    for id in consults {
+      guard let consult = try await coordinator.store.read({ try $0.consult(id) }) else { continue }
+      _ = change(id) { machine in
+        machine.dismiss { $0.caller.may(.joinCall(consult.scope())) != .allowed }
+      }
     }
   }
 
@@ -146,6 +181,7 @@ package final class CallRooms: Service {
         return .failure(error)
       }
       metrics.participants(room.machine.count - before)
+      if room.machine.count > before { state.isStale = true }
       if room.machine.isEmpty {
         for timer in room.timers.values { timer.cancel() }
         state.rooms[consult] = nil

@@ -232,6 +232,16 @@ struct RoomMachine {
   /// The participant may not stay: nothing is held.
   mutating func dismiss(_ link: Link) -> [Action] { index(of: link).map { giveUp($0) } ?? [] }
 
+  /// Sends away who may no longer be here.
+  mutating func dismiss(where isUnwanted: (Participant) -> Bool) -> [Action] {
+    var actions: [Action] = []
+    while let index = seats.firstIndex(where: { isUnwanted($0.participant) }) {
+      if let link = seats[index].link { actions.append(.close(link, .notAllowed, reason: "not your call any more")) }
+      actions += giveUp(index)
+    }
+    return actions
+  }
+
   /// The server stops: every seat is given up, and said so.
   mutating func close() -> [Action] {
     var actions: [Action] = []

@@ -163,8 +163,8 @@ import Testing
       let client = try await server.socket("/call/\(consult)?as=nurse")
       _ = try await client.join()
       _ = try await site.coordinator.move(Call(doctor), consult: consult, .start, [:])
-      _ = try await site.coordinator.move(
-        Call(doctor), consult: consult, .conclude,
+      _ = try await site.coordinator.conclude(
+        Call(doctor), consult: consult,
         [
           "summary": "Nhồi máu cơ tim cấp", "diagnoses": [["code": "I21.0", "main": true]],
           "disposition": "transferEmergency", "recommendation": "Aspirin 300 mg, chuyển ngay.",
@@ -172,6 +172,23 @@ import Testing
       // Who is seated may come back; who is not has come too late.
       _ = try await site.rooms.admit(nurse, consult: consult)
       await #expect(throws: Rejection.self) { try await site.rooms.admit(doctor, consult: consult) }
+    }
+  }
+
+  @Test func whoDeclinedIsSentAway() async throws {
+    let site = try await Site()
+    let consult = try await site.consult()
+    let caller = try await site.caller("doctor")
+    try await SiteServer.run(site) { server in
+      let nurse = try await server.socket("/call/\(consult)?as=nurse")
+      _ = try await nurse.join()
+      let doctor = try await server.socket("/call/\(consult)?as=doctor")
+      _ = try await doctor.join()
+      _ = try await nurse.json(op: "roster")
+      _ = try await site.coordinator.move(Call(caller), consult: consult, .decline, ["reason": "Bận mổ"])
+      #expect(try await doctor.closing() == .close(.notAllowed, reason: "not your call any more"))
+      let alone = try await nurse.json(op: "roster")
+      #expect(alone["members"] == [])
     }
   }
 

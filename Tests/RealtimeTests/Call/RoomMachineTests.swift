@@ -246,6 +246,15 @@ import Testing
     #expect(room.dismiss(2) == [])
   }
 
+  @Test func whoMayNoLongerBeHereIsSentAway() throws {
+    let room = try Room.ofTwo()
+    let actions = room.dismiss { $0.role == .specialist }
+    #expect(actions.first == .close(2, .notAllowed, reason: "not your call any more"))
+    #expect(room.roster(actions, of: 1) == [])
+    #expect(room.count == 1)
+    #expect(room.dismiss { $0.role == .specialist } == [])
+  }
+
   @Test func aStoppingServerGivesUpAllSeats() throws {
     let room = try Room.ofTwo()
     _ = room.disconnected(1)
@@ -284,6 +293,9 @@ private final class Room {
   func disconnected(_ link: Int) -> [RoomMachine.Action] { machine.disconnected(link) }
   func expire(seat: String, number: Int) -> [RoomMachine.Action] { machine.expire(seat: seat, number: number) }
   func dismiss(_ link: Int) -> [RoomMachine.Action] { machine.dismiss(link) }
+  func dismiss(where isUnwanted: (RoomMachine.Participant) -> Bool) -> [RoomMachine.Action] {
+    machine.dismiss(where: isUnwanted)
+  }
   func close() -> [RoomMachine.Action] { machine.close() }
 
   static func ofTwo() throws -> Room {
