@@ -7,6 +7,7 @@ extension Coordinator {
   ) async throws -> Answer {
     let directory = try await directory.get()
     let caller = call.caller
+    let left = Box<String?>(nil)
     do {
       let answer = try await write(call) { tx, now in
         guard var consult = try tx.consult(id) else { throw Rejection.notFound }
@@ -28,6 +29,7 @@ extension Coordinator {
         }
         try tx.insert(appointment, consult: consult.id, by: caller.personId, at: now)
         let before = consult.practitioner
+        left.value = before
         consult.state = move.to
         consult.practitioner = practitioner.id
         consult.serving = practitioner.facility
@@ -39,7 +41,7 @@ extension Coordinator {
         }
         return .created(consult.json(for: caller, directory, now: now), version: consult.version)
       }
-      busy.invalidate([practitionerId])
+      busy.invalidate([practitionerId] + (left.value.map { [$0] } ?? []))
       return answer
     } catch let taken as SlotTaken {
       throw try await rejection(for: taken, start: start, minutes: minutes, directory)

@@ -70,7 +70,11 @@ extension Coordinator {
     let reachable = filter
     try page.requireUUID()
     let (items, next) = try await store.read { tx in
-      try page.fill { try tx.consults(reachable, page: $0) } id: { $0.id } where: {
+      try page.fill {
+        try tx.consults(reachable, page: $0)
+      } id: {
+        $0.id
+      } where: {
         caller.may(.seeConsult($0.scope())) == .allowed
       }
     }

@@ -88,7 +88,11 @@ extension Coordinator {
       practitioner: caller.has(.specialist) ? caller.practitionerId : nil)
     let reachable = filter
     let (items, read, next) = try await store.read { tx in
-      let (trips, next) = try page.fill { try tx.trips(reachable, page: $0) } id: { $0.id } where: {
+      let (trips, next) = try page.fill {
+        try tx.trips(reachable, page: $0)
+      } id: {
+        $0.id
+      } where: {
         caller.may(.seeTrip(try Self.scope(of: $0, tx))) == .allowed
       }
       let read = try trips.filter {

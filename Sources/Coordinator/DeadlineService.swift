@@ -36,8 +36,19 @@ extension Coordinator {
   package func fireDue() async throws -> Int {
     let now = now()
     let due = try await store.read { try $0.dueDeadlines(now: now, limit: Limits.deadlinesPerPass) }
-    for deadline in due { try await fire(deadline, now: now) }
-    return due.count
+    var fired = 0
+    for deadline in due {
+      do {
+        try await fire(deadline, now: now)
+        fired += 1
+      } catch {
+        // One that cannot be fired must not keep the others waiting: somebody's call for help may be behind it.
+        logger.error(
+          "a deadline could not be fired; trying again",
+          metadata: ["kind": "\(deadline.kind.rawValue)", "subject": "\(deadline.subject)", "error": "\(error)"])
+      }
+    }
+    return fired
   }
 
   private func fire(_ deadline: Deadline, now: Instant) async throws {

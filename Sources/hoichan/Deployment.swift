@@ -74,7 +74,9 @@ enum SecretKey {
     }
     let file = URL(fileURLWithPath: settings.databasePath).deletingLastPathComponent().appending(path: "secret.key")
     if let known = try known(file) { return known }
-    guard mayMake else { throw UnreadableFile(path: file.path, reason: "it is not there; put it back beside the database") }
+    guard mayMake else {
+      throw UnreadableFile(path: file.path, reason: "it is not there; put it back beside the database")
+    }
     // Written whole under another name, then linked: nobody ever sees half a key, and of two that start at once one wins.
     let made = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
     let draft = file.path + ".\(getpid())"

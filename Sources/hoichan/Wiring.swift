@@ -35,7 +35,9 @@ enum Wiring {
     var serverSettings = settings.server
     serverSettings.isDemo = isDemo
     let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
-    var services: [any Service] = [DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms]
+    var services: [any Service] = [
+      DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms,
+    ]
     if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
     // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
     services.append(try app.server.service(logger: logger) { ready($0) })
@@ -51,7 +53,8 @@ enum Wiring {
 
   /// The description of the interface, without serving it.
   static func openAPI() async throws -> [UInt8] {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
     var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
     settings.secretKey = String(repeating: "-", count: 32)

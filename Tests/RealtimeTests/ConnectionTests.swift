@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func aSlowHeadGetsAProblem() async throws {
-    try await TestServer.run(.sharedPort(configuration: .init(headTimeout: .milliseconds(300)))) { server in
+    try await TestServer.run(.sharedPort(configuration: .init(headTimeout: .seconds(4)))) { server in
       try await RawClient.connect(to: server.port) { client in
         try await client.send(SharedPortTests.get("/1"))
         #expect(try await client.response().body == "/1")
@@ -95,7 +95,7 @@ import Testing
   }
 
   @Test func aSilentConnectionIsClosed() async throws {
-    try await TestServer.run(.sharedPort(configuration: .init(headTimeout: .milliseconds(200)))) { server in
+    try await TestServer.run(.sharedPort(configuration: .init(headTimeout: .seconds(3)))) { server in
       try await RawClient.connect(to: server.port) { client in
         await #expect(throws: RawClient.Ended.self) { try await client.response() }
       }

@@ -225,7 +225,7 @@ import Testing
 
   @Test func aHTTPIdleTimeoutSparesSockets() async throws {
     try await TestServer.run(
-      .sharedPort(configuration: .init(idleTimeout: .milliseconds(200), headTimeout: .milliseconds(200)))
+      .sharedPort(configuration: .init(idleTimeout: .seconds(3), headTimeout: .seconds(3)))
     ) {
       server in
       try await RawClient.connect(to: server.port) { client in

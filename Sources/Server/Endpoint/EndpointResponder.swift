@@ -96,8 +96,10 @@ package struct EndpointResponder: HTTPResponder {
   }
 
   private func requireSameOrigin(_ request: Request) throws(Rejection) {
-    guard SameOrigin.holds(
-      request, publicURL: services.settings.publicURL, isSecure: services.settings.isSecure) else {
+    guard
+      SameOrigin.holds(
+        request, publicURL: services.settings.publicURL, isSecure: services.settings.isSecure)
+    else {
       throw Rejection(.forbidden, "A change with a session cookie must come from this site's own pages (Origin).")
     }
   }

@@ -34,14 +34,16 @@ struct RestoreCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await settings.read()
     try SQLiteFiles.restore(file, to: settings.databasePath, now: .system)
-    print("restored \(file). Readers of the feed begin anew; accounts, sessions and tokens are as they were at the backup.")
+    print(
+      "restored \(file). Readers of the feed begin anew; accounts, sessions and tokens are as they were at the backup.")
   }
 }
 
 /// Checks integrity, chain and claims.
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Checks the database's integrity, the log's chain, and claims against appointments.")
+    commandName: "verify",
+    abstract: "Checks the database's integrity, the log's chain, and claims against appointments.")
   @OptionGroup var settings: SettingsOptions
   @Option(
     help: "A file with a head that an earlier verify printed ('SEQ CHAIN'): the log must still hold it.")
@@ -77,7 +79,9 @@ struct VerifyCommand: AsyncParsableCommand {
     // The last line that is a head: the whole output of an earlier verify will do.
     for line in text.split(separator: "\n").reversed() {
       let words = line.split(separator: " ").suffix(2)
-      if words.count == 2, let seq = words.first.flatMap({ Int64($0) }), let chain = words.last.flatMap({ bytes(String($0)) }) {
+      if words.count == 2, let seq = words.first.flatMap({ Int64($0) }),
+        let chain = words.last.flatMap({ bytes(String($0)) })
+      {
         return (seq, chain)
       }
     }

@@ -121,7 +121,8 @@ struct TokenCommand: AsyncParsableCommand {
       try await administer(settings) { coordinator, _ in
         for token in try await all(coordinator) {
           let grants = token.grants.map { "\($0.role.rawValue)@\($0.facilities.joined(separator: ","))" }
-          print("\(token.id)\t\(token.name)\t\(grants.joined(separator: " "))\t\(token.expiresAt?.text ?? "never ends")")
+          print(
+            "\(token.id)\t\(token.name)\t\(grants.joined(separator: " "))\t\(token.expiresAt?.text ?? "never ends")")
         }
       }
     }

@@ -28,7 +28,8 @@ extension LivePlay {
     let vehicle = random.pick(free)
     guard let base = cast.facilities[vehicle.facility].flatMap({ Position($0, at: now) }) else { return }
     let near = cast.stations.sorted { base.distance(to: $0) < base.distance(to: $1) }.prefix(15)
-    guard let station = consult.flatMap({ cast.facilities[$0.station] }) ?? (near.isEmpty ? nil : random.pick(Array(near))),
+    guard
+      let station = consult.flatMap({ cast.facilities[$0.station] }) ?? (near.isEmpty ? nil : random.pick(Array(near))),
       let latitude = station.latitude, let longitude = station.longitude
     else { return }
     let id = UUIDv7.make(at: now)

@@ -109,7 +109,7 @@ import Testing
       _ = try await site.store.write { try $0.revokeSession(caller.sessionId, at: now) }
       let revoked = ContinuousClock.now
       #expect(try await client.closing() == .close(.signInEnded, reason: "sign-in ended"))
-      #expect(ContinuousClock.now - revoked < .seconds(1))
+      #expect(ContinuousClock.now - revoked < .seconds(15))
     }
   }
 

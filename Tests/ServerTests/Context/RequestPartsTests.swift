@@ -48,7 +48,8 @@ import Testing
   private func holds(_ origin: String?, authority: String?, publicURL: String?) -> Bool {
     var head = HTTPRequest(method: .post, scheme: "http", authority: authority, path: "/")
     if let origin { head.headerFields[.origin] = origin }
-    return SameOrigin.holds(Request(head: head, body: .init(buffer: ByteBuffer())), publicURL: publicURL, isSecure: false)
+    return SameOrigin.holds(
+      Request(head: head, body: .init(buffer: ByteBuffer())), publicURL: publicURL, isSecure: false)
   }
 
   @Test func takesItsOwn() {

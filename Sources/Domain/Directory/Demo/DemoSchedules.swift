@@ -39,7 +39,8 @@ extension DemoMaker {
     case 4: return urgent ? Self.fullDays(3...6, visit: 60) : Self.nights([1, 3, 5, 7], visit: 60)
     case 5: return Self.mornings([1, 3, 5], visit: urgent ? 30 : 10) + Self.everySecond(6, visit: 30, offset: 0)
     case 6:
-      return Self.fullDays(2...4, visit: urgent ? 30 : 15) + Self.everySecond(6, visit: 30, offset: 1) + Self.mornings([7], visit: 30)
+      return Self.fullDays(2...4, visit: urgent ? 30 : 15) + Self.everySecond(6, visit: 30, offset: 1)
+        + Self.mornings([7], visit: 30)
     default: return Self.fullDays(1...6, visit: urgent ? 30 : 20)
     }
   }
@@ -53,7 +54,9 @@ extension DemoMaker {
 
   /// Two shifts from 06:00 to 22:00.
   private static var longDays: [Entry] {
-    (1...7).flatMap { weekday in [(360, 840), (840, 1320)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) } }
+    (1...7).flatMap { weekday in
+      [(360, 840), (840, 1320)].map { Entry(weekday: weekday, start: $0.0, end: $0.1, visit: 15) }
+    }
   }
 
   /// 07:00–11:30.
