@@ -117,7 +117,7 @@ let package = Package(
       name: "ServerTests",
       dependencies: [
         "Domain", "Coordinator", "Server", "Storage", "StorageSQLite", hummingbird, httpTypes,
-        nioCore,
+        nioCore, nioEmbedded, logging, coreMetrics,
       ],
       swiftSettings: strict),
   ]

@@ -23,6 +23,10 @@ extension Coordinator {
       createdAt: now, expiresAt: now + Self.sessionLifetime)
     let caller = Self.caller(session, person, directory)
     try await store.write { tx in
+      // The password or the account may have changed while the hash was being checked: then its sessions have ended,
+      // and this one must not begin.
+      guard let current = try tx.person(person.id), current.passwordHash == person.passwordHash, !current.disabled
+      else { throw Rejection(.unauthenticated, "The user name or the password is wrong.") }
       try tx.insert(session)
       try tx.log([AccessEntry(caller, "sign-in", "people/\(person.id)", facility: nil, at: now)])
     }

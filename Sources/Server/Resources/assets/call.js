@@ -23,7 +23,19 @@ const tiles = new Map();
 
 // ---- before: camera and microphone ----
 
-async function prepare() {
+// One opening after another, and nobody joins before the last: a camera that was just switched off must not be sent.
+let asked = 0;
+let opening = Promise.resolve();
+
+function prepare() {
+  asked += 1;
+  const mine = asked;
+  byId('join').disabled = true;
+  opening = opening.catch(() => null).then(() => (mine === asked ? openDevices(mine) : null));
+  return opening;
+}
+
+async function openDevices(mine) {
   stopMeter();
   const problem = await media.open({
     camera: !byId('no-camera').checked, cameraId: byId('camera-select').value, micId: byId('mic-select').value,
@@ -42,7 +54,7 @@ async function prepare() {
     }
   });
   // Without any device one can still read, write and listen.
-  byId('join').disabled = false;
+  byId('join').disabled = mine !== asked;
 }
 
 async function listDevices() {
