@@ -37,6 +37,8 @@ final class CallSocket: SocketDelegate {
     }
     do throws(CallMistake) {
       let message = try CallMessage.parse(message)
+      // Whether the link lives can be asked without a seat.
+      if case .ping = message { return socket.send(FrameEncoder.text("{\"op\":\"pong\"}")) }
       try rooms.receive(message, on: link, admission, loop: socket.eventLoop)
       if case .join = message { joinTimer?.cancel() }
     } catch {
