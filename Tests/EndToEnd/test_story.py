@@ -1,5 +1,6 @@
 """The main job in real browsers: from a station's request to a signed outcome, with a call, a trip and a feed."""
 import pytest
+from conftest import sign_in_all
 from playwright.sync_api import expect
 from support.browser import LAPTOP, PHONE
 from support.care import conclusion, new_trip
@@ -7,6 +8,17 @@ from support.log import read_log
 from support.server import PASSWORD
 from support.visits import Visits
 from support.waiting import eventually
+
+
+@pytest.fixture
+def server(new_server, turn):
+    """A province of the story's own, in which nobody has booked yet, so that its earliest slot is known."""
+    return new_server(env=turn.settings)
+
+
+@pytest.fixture
+def people(server):
+    return sign_in_all(server)
 
 
 @pytest.fixture
@@ -77,9 +89,9 @@ def test_from_request_to_signed_outcome(open_page, people, way):
 
     station = open_page("tram", "/station/new", PHONE)
     consult = request_by_page(station)
-    # Their earliest: other tests book in the same province, so that another specialist's may come before it.
-    practitioner = people.specialist.person["practitionerId"]
-    station.locator(f'[data-testid="slot"][data-practitioner="{practitioner}"]').first.click()
+    earliest = station.get_by_test_id("slot").first
+    expect(earliest).to_have_attribute("data-practitioner", people.specialist.person["practitionerId"])
+    earliest.click()
     eventually(
         lambda: people.station.fetch(f"/consults/{consult}")["state"] == "scheduled", patience=30, what="the booking"
     )
