@@ -1,4 +1,3 @@
-import StorageSQLite
 import Configuration
 import Coordinator
 import Domain
@@ -20,16 +19,15 @@ struct BenchProvince: Sendable {
   private static let requestsAtOnce = 128
 
   let database: String
-  /// A dispatcher's for the whole province.
+  /// Somebody's who speaks for every station.
   let token: String
   private let times: [Time]
   private let stations: [String]
-  private let root: String
 
   init(in folder: BenchFolder) async throws {
     let database = folder.file("hoichan.sqlite")
     self.database = database
-    (token, times, stations, root) = try await Self.open(database) { deployment in
+    (token, times, stations) = try await Self.open(database) { deployment in
       try await DemoCommand.fill(deployment, province: nil)
       let (calendars, facilities) = try await deployment.store.read { tx in
         (try tx.calendars(), try tx.facilities(query: nil, page: Page(limit: 10_000)))
@@ -39,12 +37,12 @@ struct BenchProvince: Sendable {
       }
       let answer = try await deployment.coordinator.addToken(
         Call(try await deployment.administrator()),
-        ["name": "bench", "grants": [["role": "dispatcher", "facilities": [.string(root)]]]])
+        ["name": "bench", "grants": [["role": "station", "facilities": [.string(root)]]]])
       guard let token = try answer.body.map({ try JSON(parsing: $0) })?["token"]?.string else {
         throw BenchFailure("no token was made")
       }
       let stations = facilities.filter { $0.kind == .station }.map(\.code)
-      return (token, Self.times(calendars, now: deployment.coordinator.now()), stations, root)
+      return (token, Self.times(calendars, now: deployment.coordinator.now()), stations)
     }
   }
 
@@ -79,7 +77,8 @@ struct BenchProvince: Sendable {
     }
     return try await Self.open(database) { deployment in
       let coordinator = deployment.coordinator
-      let caller = try await self.station(deployment)
+      // The same that books: a station's people book what they have asked for.
+      let caller = try await coordinator.authenticate(token: token)
       return try await withThrowingTaskGroup(of: [(Int, String)].self) { group in
         for worker in 0..<Self.requestsAtOnce {
           group.addTask {
@@ -99,14 +98,6 @@ struct BenchProvince: Sendable {
         return lines
       }
     }
-  }
-
-  /// Somebody who speaks for every station.
-  private func station(_ deployment: Deployment) async throws -> Caller {
-    let parents = try await deployment.store.read { try $0.facilityParents() }
-    return Caller(
-      sessionId: "bench", kind: .token, personId: "bench", username: "bench", name: "Bench",
-      grants: [Grant(role: .station, facilities: [root])], tree: FacilityTree(parents: parents))
   }
 
   private static func body(id: String, _ specialty: Specialty, station: String) -> JSON {

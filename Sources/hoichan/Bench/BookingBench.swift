@@ -111,8 +111,8 @@ struct BookingBench: AsyncParsableCommand {
   private func other(_ round: Int, _ postgres: PostgresPeer, _ count: Int, document: String) async throws -> Measured {
     try await postgres.start()
     try await postgres.fill(rate * (Self.warmUp + seconds), document: document)
-    let warmed = try await postgres.run(clients: count, seconds: Self.warmUp)
-    let measured = try await postgres.run(clients: count, seconds: seconds)
+    let warmed = try await postgres.run(clients: count, seconds: Self.warmUp, first: 1)
+    let measured = try await postgres.run(clients: count, seconds: seconds, first: 1 + rate * Self.warmUp)
     let written = try await postgres.bookings()
     guard written == warmed.bookings + measured.bookings else {
       throw BenchFailure("pgbench counted \(warmed.bookings + measured.bookings) bookings, PostgreSQL has \(written)")

@@ -29,7 +29,20 @@ final class Child: Sendable {
     process.standardOutput = try Self.open(output)
     process.standardError = try Self.open(errors)
     process.terminationHandler = { [weak self] in self?.end($0.terminationStatus) }
-    do { try process.run() } catch { throw BenchFailure("\(program) cannot be started: \(error.localizedDescription)") }
+    do { try Self.unmasked(process.run) } catch {
+      throw BenchFailure("\(program) cannot be started: \(error.localizedDescription)")
+    }
+  }
+
+  /// A child inherits the mask of the thread that starts it, and threads of the pool block every signal: pgbench would
+  /// never hear the alarm that ends its run.
+  private static func unmasked(_ body: () throws -> Void) rethrows {
+    var none = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try body()
   }
 
   var pid: Int32 { process.processIdentifier }

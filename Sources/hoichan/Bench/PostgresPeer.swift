@@ -40,7 +40,6 @@ final class PostgresPeer: Sendable {
     let script = folder.file("schema.sql")
     let more = """
       INSERT INTO facility (code, name, folded, sort_key, kind, province) VALUES ('38001', '', '', '', 'station', '38');
-      CREATE SEQUENCE next CACHE 8;
 
       """
     try (Migrations.all.map(\.script).joined(separator: ";\n") + ";\n" + more)
@@ -88,13 +87,14 @@ final class PostgresPeer: Sendable {
     let script = folder.file("fill.sql")
     try """
     TRUNCATE consult, appointment, claim, event CASCADE;
-    ALTER SEQUENCE next RESTART;
-    INSERT INTO consult (id, version, state, specialty, station, requested_at, due_at, overdue, created_by, document,
-      body_hash)
+    INSERT INTO consult (id, version, state, specialty, station, requested_at, due_at, overdue, created_by, urgency,
+      mode)
     SELECT lpad(i::text, 36, '0'), 1, 'requested', 'cardiology', '38001', 1790000000000, 1790000000000, 0, 'bench',
-      '\(document.replacing("'", with: "''"))', decode(repeat('5a', 32), 'hex')
+      'routine', 'live'
     FROM generate_series(1, \(count)) i;
-    VACUUM (FREEZE, ANALYZE) consult;
+    INSERT INTO consult_document (consult, document, body_hash)
+    SELECT id, '\(document.replacing("'", with: "''"))', decode(repeat('5a', 32), 'hex') FROM consult;
+    VACUUM (FREEZE, ANALYZE) consult, consult_document;
     CHECKPOINT;
     """.write(toFile: script, atomically: true, encoding: .utf8)
     _ = try await psql(["-f", script], within: 300)
@@ -103,9 +103,9 @@ final class PostgresPeer: Sendable {
   /// Writes the script of one booking: the statements of `Coordinator.book`, one round trip each.
   /// - Parameter events: the rows that a booking appends; their data is written with its length.
   func prepare(events: [EventRecord]) throws {
-    // Which consult is next, the database says along with reading it. All cells are free, and the numbers of events and
-    // the chain are made up by the client: this costs less than real bookings do. `lpad` makes ids of 36 characters.
-    // A colon would begin a variable.
+    // Each client counts its own bookings and knows its next consult by that. All cells are free, and the numbers of
+    // events and the chain are made up by the client: this costs less than real bookings do. `lpad` makes ids of 36
+    // characters. A colon would begin a variable.
     let appends = events.enumerated().map { index, event in
       """
       INSERT INTO event (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
@@ -115,13 +115,15 @@ final class PostgresPeer: Sendable {
       """.replacing("\n", with: " ")
     }
     let statements = [
+      "\\set i :first + :n * :clients + :client_id", "\\set n :n + 1", "\\set p :i % 120",
+      "\\set cell :i / 120 * 6",
       "BEGIN;",
       """
-      SELECT i, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
-        overdue, started_at, ended_at, created_by, document, body_hash
-      FROM (SELECT nextval('next') AS i OFFSET 0) following JOIN consult ON id = lpad(i::text, 36, '0') \\gset
+      SELECT version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
+        overdue, started_at, ended_at, created_by, specialty, urgency, mode, document, body_hash
+      FROM consult JOIN consult_document ON consult_document.consult = consult.id
+      WHERE id = lpad(:i::text, 36, '0') \\gset
       """,
-      "\\set p :i % 120", "\\set cell :i / 120 * 6",
       """
       INSERT INTO claim (resource_id, cell, holder_id, kind, expires_at)
       SELECT lpad(:p::text, 36, 'p'), cell, lpad(:i::text, 36, '0'), 'appointment', NULL
@@ -147,15 +149,17 @@ final class PostgresPeer: Sendable {
     try lines.joined(separator: "\n").write(toFile: folder.file("booking.sql"), atomically: true, encoding: .utf8)
   }
 
-  /// Books what `fill` put in, going on where the last run ended.
-  func run(clients: Int, seconds: Int) async throws -> Measured {
+  /// Books what `fill` put in.
+  /// - Parameter first: the number of the first consult, of those that no earlier run has booked.
+  func run(clients: Int, seconds: Int, first: Int) async throws -> Measured {
     let prefix = folder.file("transactions")
     let syncs = try await count("SELECT wal_sync FROM pg_stat_wal")
     let output = try await run(
       "pgbench", package: "postgresql-15",
       [
         "-n", "-M", "prepared", "-c", "\(clients)", "-j", "\(Self.threads)", "-T", "\(seconds)", "-f",
-        folder.file("booking.sql"), "-l", "--log-prefix=\(prefix)",
+        folder.file("booking.sql"), "-l", "--log-prefix=\(prefix)", "-D", "first=\(first)", "-D", "clients=\(clients)",
+        "-D", "n=0",
         "-h", socket, "-p", "\(port)", "-U", "postgres", "postgres",
       ], within: seconds + 60)
     func number(after label: String) -> Double? {

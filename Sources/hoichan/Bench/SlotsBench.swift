@@ -1,4 +1,3 @@
-import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain
