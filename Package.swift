@@ -77,6 +77,8 @@ let package = Package(
         crypto,
       ],
       swiftSettings: strict),
+    // glibc's malloc settings, which Swift's Glibc module leaves out.
+    .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Server",
@@ -90,7 +92,7 @@ let package = Package(
     .executableTarget(
       name: "hoichan",
       dependencies: [
-        "Domain", "Coordinator", "Storage", "StorageSQLite", "Realtime", "Server", arguments,
+        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "Realtime", "Server", arguments,
         configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
       ],
       resources: [.copy("Resources")],

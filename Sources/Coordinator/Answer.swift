@@ -32,6 +32,26 @@ package struct Answer: Sendable, Equatable {
   }
 }
 
+/// What a transaction will answer, rendered once it is known who needs it: the writer's thread is the narrowest place
+/// of all, so that documents are written elsewhere, unless the transaction itself has to keep them.
+struct AnswerDraft: Sendable {
+  var status: Answer.Status
+  var version: Int64?
+  var json: (@Sendable () throws -> JSON)?
+
+  static func ok(
+    _ json: @escaping @Sendable @autoclosure () throws -> JSON, version: Int64? = nil
+  ) -> AnswerDraft { .init(status: .ok, version: version, json: json) }
+
+  static func created(
+    _ json: @escaping @Sendable @autoclosure () throws -> JSON, version: Int64? = nil
+  ) -> AnswerDraft { .init(status: .created, version: version, json: json) }
+
+  static let noContent = AnswerDraft(status: .noContent)
+
+  func rendered() throws -> Answer { Answer(status, version: version, body: try json?().bytes) }
+}
+
 /// Who asks, and how: what every use case is given beside its input.
 package struct Call: Sendable {
   /// `Idempotency-Key` of a write, scoped to the caller, method and path.

@@ -18,9 +18,7 @@ extension Coordinator {
     guard Username.isValid(username) else {
       throw Rejection.invalid("/username", "format", "A user name has 2 to 50 of a-z, 0-9, '.', '-' and '_'.")
     }
-    guard Limits.password.contains(password.unicodeScalars.count) else {
-      throw Rejection.invalid("/password", "length", "A password has \(Limits.password.lowerBound) characters or more.")
-    }
+    try Self.check(password: password)
     let grants = try Self.grants(body["grants"], directory)
     let practitioner = body["practitionerId"]?.string
     if let practitioner, directory.practitioners[practitioner] == nil {
@@ -44,13 +42,24 @@ extension Coordinator {
     }
   }
 
+  private static func check(password: String) throws {
+    guard Limits.password.contains(password.unicodeScalars.count) else {
+      throw Rejection.invalid(
+        "/password", "length",
+        "A password has \(Limits.password.lowerBound) to \(Limits.password.upperBound) characters.")
+    }
+  }
+
   /// A new password, other grants or a disabled account end every session of the person at once.
   package func changePerson(_ call: Call, id: String, _ body: JSON) async throws -> Answer {
     try call.caller.require(.administer)
     let directory = try await directory.get()
     let grants = try body["grants"].map { try Self.grants($0, directory) }
     var hash: String?
-    if let password = body["password"]?.string { hash = try await passwords.hash(password) }
+    if let password = body["password"]?.string {
+      try Self.check(password: password)
+      hash = try await passwords.hash(password)
+    }
     let (caller, newHash) = (call.caller, hash)
     let answer = try await write(call) { tx, now in
       guard var person = try tx.person(id) else { throw Rejection.notFound }
@@ -62,7 +71,8 @@ extension Coordinator {
       if body["disabled"]?.bool == true || grants != nil || newHash != nil { try tx.revokeSessions(of: id, at: now) }
       try tx.update(&person)
       try tx.log([AccessEntry(caller, "grant", "people/\(id)", facility: nil, at: now)])
-      return .ok(person.json, version: person.version)
+      let changed = person
+      return .ok(changed.json, version: changed.version)
     }
     sessions.invalidateAll()
     return answer
@@ -97,9 +107,7 @@ extension Coordinator {
         name: body["name"]?.string ?? "token", grants: grants, createdAt: now, expiresAt: expiresAt)
       try tx.insert(token)
       try tx.log([AccessEntry(caller, "grant", "tokens/\(token.id)", facility: nil, at: now)])
-      guard case .object(var members) = Self.json(token) else { return .created(["token": .string(secret)]) }
-      members["token"] = .string(secret)
-      return .created(.object(members))
+      return .created(Self.json(token, secret: secret))
     }
   }
 
@@ -115,11 +123,13 @@ extension Coordinator {
     return answer
   }
 
-  private static func json(_ token: Session) -> JSON {
-    [
+  /// - Parameter secret: shown once, when the token is made.
+  private static func json(_ token: Session, secret: String? = nil) -> JSON {
+    .compact([
       "id": .string(token.id), "name": .string(token.name), "grants": .array(token.grants.map(\.json)),
       "createdAt": .instant(token.createdAt), "expiresAt": .orNull(token.expiresAt),
-    ]
+      "token": secret.map { .string($0) },
+    ])
   }
 
   private static func grants(_ json: JSON?, _ directory: Directory) throws -> [Grant] {
@@ -141,6 +151,7 @@ extension Coordinator {
   package func accessLog(_ call: Call, person: String?, subject: String?, page: Page) async throws -> Answer {
     let caller = call.caller
     try caller.require(.readAccessLog)
+    try page.require { Int64($0) != nil }
     let facilities = caller.scopes[.auditor] ?? []
     let found = try await store.read {
       try $0.accessLog(

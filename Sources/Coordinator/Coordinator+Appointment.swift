@@ -13,8 +13,10 @@ extension Coordinator {
         guard var consult = try tx.consult(id) else { throw Rejection.notFound }
         try caller.require(.move(.appointment, consult.scope()))
         try call.check(version: consult.version)
-        let practitioner = try Self.bookable(
-          practitionerId, for: consult, start: start, minutes: minutes, directory, now: now)
+        try consult.machine.check(.appointment, now: now)
+        let practitioner = try Booking.check(
+          directory.practitioners[practitionerId], directory.sessions[practitionerId] ?? [],
+          specialty: consult.specialty, start: start, minutes: minutes, now: now)
         let appointment = Appointment(
           id: UUIDv7.make(at: now), practitioner: practitioner.id, start: start, end: start + .minutes(minutes))
         var machine = consult.machine
@@ -39,41 +41,18 @@ extension Coordinator {
         for changed in Set([before, practitioner.id].compactMap { $0 }).sorted() {
           try tx.append(Self.scheduleChanged(changed, directory, by: caller), at: now)
         }
-        return .created(consult.json(for: caller, directory, now: now), version: consult.version)
+        // Whoever asked for the consult is shown nothing that they have not written themselves.
+        if consult.createdBy != caller.personId {
+          try tx.log([AccessEntry(reading: consult, by: caller, at: now)].compactMap { $0 })
+        }
+        let booked = consult
+        return .created(try booked.json(for: caller, directory, now: now), version: booked.version)
       }
       busy.invalidate([practitionerId] + (left.value.map { [$0] } ?? []))
       return answer
     } catch let taken as SlotTaken {
       throw try await rejection(for: taken, start: start, minutes: minutes, directory)
     }
-  }
-
-  /// The practitioner, if this time with them can be booked at all.
-  private static func bookable(
-    _ id: String, for consult: Consult, start: Instant, minutes: Int64, _ directory: Directory, now: Instant
-  ) throws -> Practitioner {
-    guard let practitioner = directory.practitioners[id], practitioner.isValid(on: start.day) else {
-      throw Rejection.invalid("/practitionerId", "unknown", "There is no such practitioner.")
-    }
-    guard practitioner.specialty == consult.specialty else {
-      throw Rejection.invalid("/practitionerId", "specialty", "This practitioner has another specialty.")
-    }
-    guard Cell.isBoundary(start) else {
-      throw Rejection.invalid("/start", "multipleOf", "Appointments begin at multiples of five minutes.")
-    }
-    // The cell that is running may still be booked: an urgent consult begins now.
-    guard start + .minutes(Limits.cellMinutes) > now else {
-      throw Rejection.invalid("/start", "range", "This time is over.")
-    }
-    guard start < now + .days(Limits.bookingHorizonDays) else {
-      throw Rejection.invalid("/start", "range", "This is too far ahead.")
-    }
-    let availability = Availability(
-      sessions: directory.sessions[id] ?? [], lastDay: practitioner.validTo, from: start, to: start + .minutes(minutes))
-    guard availability.covers(start: start, minutes: minutes) else {
-      throw Rejection(.outsideSchedule, "The practitioner is not available for all of this time.")
-    }
-    return practitioner
   }
 
   static func scheduleChanged(_ practitioner: String, _ directory: Directory, by caller: Caller?) -> EventDraft {

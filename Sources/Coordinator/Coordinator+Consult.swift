@@ -21,7 +21,7 @@ extension Coordinator {
           throw Rejection(.idTaken, "This id belongs to another consult.")
         }
         let first = known.asRequested
-        return .created(first.json(for: caller, directory, now: now), version: first.version)
+        return .created(try first.json(for: caller, directory, now: now), version: first.version)
       }
       let request = try ConsultRequest(json: body, on: now.day)
       let minutes = directory.urgencyMinutes[request.urgency] ?? 60
@@ -31,7 +31,7 @@ extension Coordinator {
       try tx.insert(consult)
       try tx.setDeadline(.consultOverdue, subject: id, at: consult.dueAt)
       try tx.append(consult.event(.consultRequested, by: caller), at: now)
-      return .created(consult.json(for: caller, directory, now: now), version: consult.version)
+      return .created(try consult.json(for: caller, directory, now: now), version: consult.version)
     }
   }
 
@@ -52,7 +52,7 @@ extension Coordinator {
     }
     try call.caller.require(.seeConsult(consult.scope(vehicles: vehicles)))
     try await logReads([consult], by: call.caller, vehicles: vehicles, at: now)
-    let json = consult.json(
+    let json = try consult.json(
       for: call.caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: reasons, now: now)
     return .ok(json, version: consult.version)
   }
@@ -79,7 +79,7 @@ extension Coordinator {
       }
     }
     try await logReads(items, by: caller, vehicles: [], at: now)
-    return .list(items.map { $0.json(for: caller, directory, now: now) }, next: next)
+    return .list(try items.map { try $0.json(for: caller, directory, now: now) }, next: next)
   }
 
   /// The canonical document of a version: exactly the bytes that were hashed and signed.
@@ -99,11 +99,7 @@ extension Coordinator {
 
   /// Writes who read which patients' records; only what is new within five minutes costs a write.
   private func logReads(_ consults: [Consult], by caller: Caller, vehicles: [String], at now: Instant) async throws {
-    let entries = consults.filter { consult in
-      let scope = consult.scope(vehicles: vehicles)
-      return caller.may(.readPatient(scope)) == .allowed || caller.may(.readClinical(scope)) == .allowed
-    }.map { AccessEntry(caller, "read", $0.subject, facility: $0.station, at: now) }
-    try await log(entries)
+    try await log(consults.compactMap { AccessEntry(reading: $0, vehicles: vehicles, by: caller, at: now) })
   }
 
   func log(_ entries: [AccessEntry]) async throws {
@@ -115,6 +111,21 @@ extension Coordinator {
 }
 
 extension AccessEntry {
+  /// That the caller is shown this consult's record; nil when what they are shown holds no patient.
+  init?(reading consult: Consult, vehicles: [String] = [], by caller: Caller, at now: Instant) {
+    let scope = consult.scope(vehicles: vehicles)
+    guard caller.may(.readPatient(scope)) == .allowed || caller.may(.readClinical(scope)) == .allowed else {
+      return nil
+    }
+    self.init(caller, "read", consult.subject, facility: consult.station, at: now)
+  }
+
+  /// That the caller is shown this trip's patient; nil when they are not.
+  init?(reading trip: Trip, scope: TripScope, by caller: Caller, at now: Instant) {
+    guard trip.patient != nil, caller.may(.readTripPatient(scope)) == .allowed else { return nil }
+    self.init(caller, "read", trip.subject, facility: trip.facility, at: now)
+  }
+
   init(_ caller: Caller, _ action: String, _ subject: String, facility: String?, at now: Instant) {
     self.init(
       at: now, person: caller.personId, personName: caller.name, action: action, subject: subject, facility: facility)
@@ -126,8 +137,8 @@ extension Consult {
   func json(
     for caller: Caller, _ directory: Directory, vehicles: [String] = [], outcomes: [Outcome] = [],
     reasons: [ConsultReason] = [], now: Instant
-  ) -> JSON {
-    json(
+  ) throws -> JSON {
+    try json(
       for: caller, vehicles: vehicles, stationName: directory.facilityName(station),
       practitionerName: directory.practitionerName(practitioner), outcomes: outcomes, reasons: reasons, now: now)
   }

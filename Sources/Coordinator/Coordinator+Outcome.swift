@@ -4,7 +4,12 @@ extension Coordinator {
   /// The specialist concludes: the first version of the outcome.
   package func conclude(_ call: Call, consult id: String, _ body: JSON) async throws -> Answer {
     let conclusion = try Conclusion(json: body)
-    return try await writeOutcome(call, id, .conclude) { machine, now in (try machine.conclude(now: now), conclusion) }
+    let answer = try await writeOutcome(call, id, .conclude) { machine, now in
+      (try machine.conclude(now: now), conclusion)
+    }
+    // A written opinion gives its appointment's time back.
+    busy.invalidateAll()
+    return answer
   }
 
   /// The specialist corrects a signed outcome: a new version, with its reason.
@@ -25,6 +30,7 @@ extension Coordinator {
     return try await write(call) { tx, now in
       var consult = try Self.load(tx, id, call, transition, now: now)
       var machine = consult.machine
+      let before = consult
       let (move, conclusion) = try decide(&machine, now)
       var outcomes = try tx.outcomes(of: id)
       guard outcomes.count < Limits.amendments else {
@@ -34,20 +40,26 @@ extension Coordinator {
       let practitioner = consult.practitioner ?? caller.personId
       let outcome = Outcome(
         consult: id, version: version,
-        document: conclusion.document(of: consult, version: version, by: practitioner, at: now), concludedAt: now,
+        document: try conclusion.document(of: consult, version: version, by: practitioner, at: now), concludedAt: now,
         concludedBy: practitioner)
       try tx.insert(outcome)
       outcomes.append(outcome)
       consult.state = move.to
+      consult.appointment = machine.appointment
       consult.endedAt = consult.endedAt ?? now
+      if move.freesClaims { try Self.freeClaims(tx, before, as: move.to, now: now) }
       try tx.update(&consult)
       try tx.append(
         consult.event(move.event, by: caller) { data in
           data.version = version
           data.disposition = conclusion.disposition
         }, at: now)
-      let json = consult.json(for: caller, directory, outcomes: outcomes, reasons: try tx.reasons(of: id), now: now)
-      return .ok(json, version: consult.version)
+      if move.freesClaims { try tx.append(Self.scheduleChanged(practitioner, directory, by: caller), at: now) }
+      try tx.log([AccessEntry(reading: consult, by: caller, at: now)].compactMap { $0 })
+      let (written, versions, reasons) = (consult, outcomes, try tx.reasons(of: id))
+      return .ok(
+        try written.json(for: caller, directory, outcomes: versions, reasons: reasons, now: now),
+        version: written.version)
     }
   }
 
@@ -72,9 +84,10 @@ extension Coordinator {
           data.disposition = outcome.disposition
           data.sha256 = signature.sha256
         }, at: now)
+      let version = outcome.version
       return .ok(
         [
-          "version": .int(outcome.version), "sha256": .string(signature.sha256),
+          "version": .int(version), "sha256": .string(signature.sha256),
           "signedBy": .string(signature.signedBy), "signedAt": .instant(now),
         ], version: consult.version)
     }

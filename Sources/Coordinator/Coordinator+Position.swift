@@ -20,10 +20,9 @@ extension Coordinator {
       moved.value = nil
       guard var trip = try tx.trip(id) else { throw Rejection.notFound }
       try caller.require(.sendPosition(try Self.scope(of: trip, tx)))
-      var ahead: Int64 = 0
+      let ahead = Int64(positions.count { $0.at > now + TripMachine.deviceAhead })
       let corrected = positions.map { position in
         guard position.at > now + TripMachine.deviceAhead else { return position }
-        ahead += 1
         var replaced = position
         replaced.at = now
         return replaced

@@ -93,7 +93,7 @@ extension Coordinator {
             "kind": "appointment", "start": .instant(appointment.start), "end": .instant(appointment.end),
             "consultId": .string(consult.id), "state": .string(consult.state.rawValue),
             "urgency": .string(consult.urgency.rawValue),
-            "patientName": identity ? consult.request.patient.name.map { .string($0) } : nil,
+            "patientName": identity ? try consult.document.request().patient.name.map { .string($0) } : nil,
           ])
         ))
     }

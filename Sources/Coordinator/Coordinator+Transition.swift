@@ -45,18 +45,20 @@ extension Coordinator {
       try tx.update(&consult)
       if let reason {
         let reason = ConsultReason(transition: transition, at: now, actor: caller.personId, reason: reason)
-        try tx.insert(reason, consult: id)
+        try tx.insert(reason, of: consult)
       }
       try tx.append(Self.event(move, consult, before: before, side: side, by: caller), at: now)
       if transition == .decline { try Self.waitAgain(tx, &consult, now: now) }
       if move.freesClaims, before.holdsClaims, let practitioner = before.practitioner {
         try tx.append(Self.scheduleChanged(practitioner, directory, by: caller), at: now)
       }
-      let outcomes = try tx.outcomes(of: id)
+      let (moved, outcomes, reasons) = (consult, try tx.outcomes(of: id), try tx.reasons(of: id))
+      // Accepting shows the patient's name for the first time: that is a reading like any other.
+      try tx.log([AccessEntry(reading: consult, vehicles: vehicles, by: caller, at: now)].compactMap { $0 })
       return .ok(
-        consult.json(
-          for: caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: try tx.reasons(of: id), now: now),
-        version: consult.version)
+        try moved.json(
+          for: caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: reasons, now: now),
+        version: moved.version)
     }
     if transition == .decline || transition == .cancel || transition == .noShow { busy.invalidateAll() }
     return answer
@@ -95,7 +97,7 @@ extension Coordinator {
     return consult
   }
 
-  private static func freeClaims(
+  static func freeClaims(
     _ tx: any StoreTransaction, _ consult: Consult, as state: ConsultState, now: Instant
   ) throws {
     guard let appointment = consult.appointment else { return }

@@ -9,15 +9,12 @@ extension Coordinator {
     let vehicle = body["vehicleId"]?.string
     return try await write(call) { tx, now in
       let id = body["id"]?.string ?? UUIDv7.make(at: now)
-      if let known = try tx.trip(id) {
-        guard known.bodyHash == hash, known.createdBy == caller.personId else {
+      if let first = try tx.tripAsRequested(id) {
+        guard first.bodyHash == hash, first.createdBy == caller.personId else {
           throw Rejection(.idTaken, "This id belongs to another trip.")
         }
-        var first = known
-        first.version = 1
-        first.milestones = []
-        first.position = nil
-        return .created(try Self.json(first, tx, caller, directory, now: now), version: 1)
+        let json = try Self.json(first, links: [], tx, caller, directory, now: now)
+        return .created(json, version: first.version)
       }
       var facility = caller.grants.first { $0.role == .station || $0.role == .dispatcher }?.facilities.first
       if let consultId = body["consultId"]?.string {
@@ -37,7 +34,8 @@ extension Coordinator {
         createdBy: caller.personId, createdAt: now, bodyHash: hash)
       try tx.insert(trip)
       try tx.append(trip.event(.tripRequested, by: caller), at: now)
-      return .created(try Self.json(trip, tx, caller, directory, now: now), version: trip.version)
+      let json = try Self.json(trip, tx, caller, directory, now: now)
+      return .created(json, version: trip.version)
     }
   }
 
@@ -69,9 +67,7 @@ extension Coordinator {
       return (trip, scope, try Self.json(trip, tx, caller, directory, now: now))
     }
     try caller.require(.seeTrip(scope))
-    if trip.patient != nil, caller.may(.readTripPatient(scope)) == .allowed {
-      try await log([AccessEntry(caller, "read", trip.subject, facility: trip.facility, at: now)])
-    }
+    try await log([AccessEntry(reading: trip, scope: scope, by: caller, at: now)].compactMap { $0 })
     return .ok(json, version: trip.version)
   }
 
@@ -95,12 +91,9 @@ extension Coordinator {
       } where: {
         caller.may(.seeTrip(try Self.scope(of: $0, tx))) == .allowed
       }
-      let read = try trips.filter {
-        $0.patient != nil ? caller.may(.readTripPatient(try Self.scope(of: $0, tx))) == .allowed : false
-      }
       return (
         try trips.map { try Self.json($0, tx, caller, directory, now: now) },
-        read.map { AccessEntry(caller, "read", $0.subject, facility: $0.facility, at: now) }, next
+        try trips.compactMap { AccessEntry(reading: $0, scope: try Self.scope(of: $0, tx), by: caller, at: now) }, next
       )
     }
     try await log(read)
@@ -131,8 +124,18 @@ extension Coordinator {
       }
       try Self.check(trip.destination, vehicle: trip.vehicle, tx, directory)
       try tx.update(&trip)
-      return .ok(try Self.json(trip, tx, caller, directory, now: now), version: trip.version)
+      return try Self.shown(trip, tx, caller, directory, now: now)
     }
+  }
+
+  /// The trip as a write answers it; showing its patient is a reading like any other.
+  private static func shown(
+    _ trip: Trip, _ tx: any StoreTransaction, _ caller: Caller, _ directory: Directory, now: Instant
+  ) throws -> AnswerDraft {
+    let entry = AccessEntry(reading: trip, scope: try scope(of: trip, tx), by: caller, at: now)
+    try tx.log([entry].compactMap { $0 })
+    let json = try json(trip, tx, caller, directory, now: now)
+    return .ok(json, version: trip.version)
   }
 
   package func recordMilestone(_ call: Call, trip id: String, _ milestone: Milestone, at: Instant?) async throws
@@ -164,7 +167,7 @@ extension Coordinator {
           try tx.setDeadline(.tripStale, subject: id, at: now + Position.staleAfter)
         }
       }
-      return .ok(try Self.json(trip, tx, caller, directory, now: now), version: trip.version)
+      return try Self.shown(trip, tx, caller, directory, now: now)
     }
   }
 
@@ -174,7 +177,8 @@ extension Coordinator {
 
   /// The trip's wire form for this caller.
   static func json(
-    _ trip: Trip, _ tx: any StoreTransaction, _ caller: Caller, _ directory: Directory, now: Instant
+    _ trip: Trip, links: [TripLink]? = nil, _ tx: any StoreTransaction, _ caller: Caller, _ directory: Directory,
+    now: Instant
   ) throws -> JSON {
     let scope = try scope(of: trip, tx)
     let machine = trip.machine
@@ -186,7 +190,7 @@ extension Coordinator {
     }
     let records = caller.may(.recordMilestone(scope)) == .allowed
     let shares = caller.may(.shareTrip(scope)) == .allowed
-    let links = shares ? try tx.links(of: trip.id).filter { $0.expiresAt > now } : []
+    let shared = shares ? try (links ?? tx.links(of: trip.id)).filter { $0.expiresAt > now } : []
     return .compact([
       "id": .string(trip.id), "version": .int(trip.version), "state": .string(machine.state),
       "consultId": .orNull(trip.consult), "vehicleId": .orNull(trip.vehicle),
@@ -198,7 +202,7 @@ extension Coordinator {
       "position": machine.isClosed ? .null : trip.position?.json(now: now) ?? .null,
       "eta": trip.eta(destination: destination, now: now), "closed": .bool(machine.isClosed),
       "allowed": records ? .strings(machine.allowed.map(\.rawValue)) : [],
-      "links": .array(links.map { ["id": .string($0.id), "expiresAt": .instant($0.expiresAt)] }),
+      "links": .array(shared.map { ["id": .string($0.id), "expiresAt": .instant($0.expiresAt)] }),
     ])
   }
 }

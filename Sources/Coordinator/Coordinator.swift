@@ -44,10 +44,10 @@ package struct Coordinator: Sendable {
   /// One transaction; with an idempotency key, its answer is kept in the same one, so that a repeated call gets the
   /// first answer even if the server died before it could send it.
   func write(
-    _ call: Call, _ body: @escaping @Sendable (any StoreTransaction, Instant) throws -> Answer
+    _ call: Call, _ body: @escaping @Sendable (any StoreTransaction, Instant) throws -> AnswerDraft
   ) async throws -> Answer {
     let now = now()
-    guard let key = call.idempotency else { return try await store.write { try body($0, now) } }
+    guard let key = call.idempotency else { return try await store.write { try body($0, now) }.rendered() }
     let secrets = secrets
     return try await store.write { tx in
       if let kept = try tx.keptAnswer(scope: key.scope, key: key.key, now: now) {
@@ -59,7 +59,7 @@ package struct Coordinator: Sendable {
         answer.isReplay = true
         return answer
       }
-      let answer = try body(tx, now)
+      let answer = try body(tx, now).rendered()
       var sealed = answer
       // An answer may hold a patient's data or a fresh secret: it is kept under a key that the database has not.
       sealed.body = try answer.body.map { try secrets.seal($0) }

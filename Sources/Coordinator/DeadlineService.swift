@@ -54,13 +54,12 @@ extension Coordinator {
   private func fire(_ deadline: Deadline, now: Instant) async throws {
     let secrets = secrets
     try await store.write { tx in
+      guard try tx.takeDeadline(deadline, now: now) else { return }
       switch deadline.kind {
       case .consultOverdue:
-        try tx.clearDeadline(deadline.kind, subject: deadline.subject)
         guard var consult = try tx.consult(deadline.subject), !consult.overdue else { return }
         try Self.escalate(tx, &consult, now: now)
       case .tripStale:
-        try tx.clearDeadline(deadline.kind, subject: deadline.subject)
         guard let trip = try tx.trip(deadline.subject), trip.machine.isUnderWay else { return }
         // A position may have come between reading the deadline and this transaction.
         if let position = trip.position, now - position.at < Position.staleAfter {

@@ -18,7 +18,7 @@ extension HTTPServer {
   ) throws -> HTTPServer {
     RequestMetrics.describe(in: registry)
     let pages = try PageRoutes(settings: settings)
-    let database: OperationRoutes.Check = ("database", { _ = try await coordinator.logBounds() })
+    let database: OperationRoutes.Check = ("database", { try await coordinator.store.check() })
     let api =
       SessionRoutes(coordinator, settings: settings, signedOut: signedOut).endpoints
       + DirectoryRoutes(coordinator).endpoints + ConsultRoutes(coordinator).endpoints

@@ -48,15 +48,21 @@ enum Schema {
       specialty TEXT NOT NULL, station TEXT NOT NULL REFERENCES facility (code), practitioner TEXT,
       serving TEXT, appointment_id TEXT, start_at BIGINT, end_at BIGINT, requested_at BIGINT NOT NULL,
       due_at BIGINT NOT NULL, overdue BIGINT NOT NULL, started_at BIGINT, ended_at BIGINT, created_by TEXT NOT NULL,
-      document TEXT NOT NULL, body_hash BYTEA NOT NULL,
-      CHECK ((appointment_id IS NULL) = (start_at IS NULL)));
+      urgency TEXT NOT NULL, mode TEXT NOT NULL,
+      CHECK ((appointment_id IS NULL) = (start_at IS NULL))) /* clustered */;
     CREATE INDEX consult_station ON consult (station, id);
     CREATE INDEX consult_practitioner ON consult (practitioner, id);
     CREATE INDEX consult_open ON consult (specialty, id) WHERE state = 'requested';
 
+    /* What never changes stands apart, so that a move writes few bytes. */
+    CREATE TABLE consult_document (
+      consult TEXT NOT NULL PRIMARY KEY REFERENCES consult (id), document TEXT NOT NULL, body_hash BYTEA NOT NULL)
+      /* clustered */;
+
     CREATE TABLE consult_reason (
-      consult TEXT NOT NULL REFERENCES consult (id), at BIGINT NOT NULL, transition TEXT NOT NULL, actor TEXT NOT NULL,
-      reason TEXT NOT NULL, PRIMARY KEY (consult, at, transition)) /* clustered */;
+      consult TEXT NOT NULL REFERENCES consult (id), version BIGINT NOT NULL, at BIGINT NOT NULL,
+      transition TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (consult, version))
+      /* clustered */;
 
     CREATE TABLE appointment (
       id TEXT NOT NULL PRIMARY KEY, consult TEXT NOT NULL REFERENCES consult (id), practitioner TEXT NOT NULL,
@@ -71,8 +77,9 @@ enum Schema {
 
     CREATE TABLE trip (
       id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, consult TEXT REFERENCES consult (id), vehicle TEXT,
-      priority TEXT NOT NULL, facility TEXT, destination_facility TEXT, document TEXT NOT NULL, closed BIGINT NOT NULL,
-      created_by TEXT NOT NULL, created_at BIGINT NOT NULL, position TEXT, body_hash BYTEA NOT NULL);
+      facility TEXT, destination_facility TEXT, requested TEXT NOT NULL,
+      document TEXT NOT NULL, closed BIGINT NOT NULL, created_by TEXT NOT NULL, created_at BIGINT NOT NULL,
+      position TEXT, body_hash BYTEA NOT NULL);
     CREATE INDEX trip_consult ON trip (consult) WHERE consult IS NOT NULL;
     CREATE INDEX trip_vehicle ON trip (vehicle) WHERE closed = 0;
 
@@ -81,7 +88,8 @@ enum Schema {
       flags TEXT NOT NULL, PRIMARY KEY (trip, milestone)) /* clustered */;
 
     CREATE TABLE trip_position (
-      trip TEXT NOT NULL REFERENCES trip (id), at BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (trip, at)) /* clustered */;
+      trip TEXT NOT NULL REFERENCES trip (id), at BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (trip, at))
+      /* clustered */;
 
     CREATE TABLE trip_link (
       id TEXT NOT NULL PRIMARY KEY, trip TEXT NOT NULL REFERENCES trip (id), secret_hash BYTEA NOT NULL UNIQUE,

@@ -20,6 +20,9 @@ final class SQLiteConnection: SQLConnection {
   /// Whether no transaction is open: after an error, whether SQLite rolled everything back by itself.
   var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
 
+  /// Counts every row that this connection ever wrote, also those that were rolled back.
+  var totalChanges: Int64 { sqlite3_total_changes64(handle) }
+
   @discardableResult
   func run(_ sql: SQL, _ values: [SQLValue]) throws -> Int {
     let statement = try prepare(sql)

@@ -87,6 +87,15 @@ package final class SQLiteStore: Store {
     throw StoreFailure("the transaction lost every race")
   }
 
+  /// After a write that was not kept only another write can tell whether the disk has room again; a read always works.
+  package func check() async throws {
+    if writer.lastWriteFailed {
+      try await write { try $0.setMeta("written", Instant.system.text) }
+    } else {
+      _ = try await read { try $0.meta("epoch") }
+    }
+  }
+
   /// Removes the database and what belongs to it. Refuses while somebody has it open.
   package static func remove(path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else { return }
@@ -123,7 +132,7 @@ package final class SQLiteStore: Store {
         try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
       }
       try database.execute(sql: "PRAGMA temp_store = MEMORY")
-      try database.execute(sql: "PRAGMA cache_size = -16000")
+      try database.execute(sql: "PRAGMA cache_size = -\(readOnly ? 16_000 : 64_000)")
       if readOnly { try database.execute(sql: "PRAGMA query_only = ON") }
     }
     let queue = try DatabaseQueue(path: path, configuration: configuration)

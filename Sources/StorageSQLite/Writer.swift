@@ -19,11 +19,15 @@ final class Writer: Sendable {
   private let committed: @Sendable (CommitSource) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let groups = Atomic<Int>(0)
+  private let failed = Atomic<Bool>(false)
   private let groupCounter = Counter(label: "storage.commit.groups")
   private let jobCounter = Counter(label: "storage.transactions")
 
   /// How many groups were committed: each cost one fdatasync.
   var commitGroups: Int { groups.load(ordering: .relaxed) }
+
+  /// Whether the latest group could not be kept: the disk is full, or somebody else holds the database.
+  var lastWriteFailed: Bool { failed.load(ordering: .relaxed) }
 
   init(
     queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger, busyTimeoutMilliseconds: Int,
@@ -85,38 +89,54 @@ final class Writer: Sendable {
   }
 
   /// Runs the group in one transaction; what fails alone fails alone.
-  private func commit(_ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction) {
+  ///
+  /// A savepoint a job copies every page that the job is the first to touch. Most jobs succeed, and most that are
+  /// refused are refused before they write, so the group is run without, and again with, once a job failed half-way.
+  private func commit(
+    _ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction, savepoints: Bool = false
+  ) {
     do {
       try connection.run(Self.begin, [])
+      transaction.forget()
     } catch {
       // Another process holds the lock. Run alone, each would wait for it as long again, one after the other.
       logger.error("\(group.count) transactions could not begin", metadata: ["error": "\(error)"])
+      failed.store(true, ordering: .relaxed)
       for job in group { job.finish(StoreFailure("\(error)")) }
       return
     }
     do {
       for job in group {
-        try connection.run(Self.savepoint, [])
+        if savepoints { try connection.run(Self.savepoint, []) }
+        let before = connection.totalChanges
         do {
           try job.attempt(transaction)
         } catch {
           // Out of space or a lost disk make SQLite roll the whole batch back; the others did nothing wrong.
           if connection.isAutocommit { throw error }
-          try connection.run(Self.rollbackTo, [])
+          if savepoints {
+            try connection.run(Self.rollbackTo, [])
+            transaction.forget()
+          } else if connection.totalChanges != before {
+            try connection.run(Self.rollback, [])
+            return group.count == 1 ? job.finish(nil) : commit(group, connection, transaction, savepoints: true)
+          }
         }
-        try connection.run(Self.release, [])
+        if savepoints { try connection.run(Self.release, []) }
       }
       try connection.run(Self.commit, [])
     } catch {
       if !connection.isAutocommit { _ = try? connection.run(Self.rollback, []) }
       if group.count == 1 {
         logger.error("a transaction was not kept", metadata: ["error": "\(error)"])
+        failed.store(true, ordering: .relaxed)
         group[0].finish(StoreFailure("\(error)"))
       } else {
         for job in group { commit([job], connection, transaction) }
       }
       return
     }
+    failed.store(false, ordering: .relaxed)
     for job in group { job.finish(nil) }
   }
 

@@ -1,10 +1,10 @@
-import Server
 import ArgumentParser
 import Coordinator
 import Crypto
 import Domain
 import Foundation
 import Logging
+import Server
 import StorageSQLite
 
 /// The opened database and the use cases over it: what every command begins with.

@@ -28,6 +28,7 @@ struct SettingsOptions: ParsableArguments {
       EnvironmentVariablesProvider().prefixKeys(with: "hoichan"),
     ]
     if let config {
+      try Self.check(file: config)
       do {
         providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(config)))
       } catch {
@@ -38,8 +39,41 @@ struct SettingsOptions: ParsableArguments {
   }
 }
 
+extension SettingsOptions {
+  /// Refuses what would not be read: a misspelt name, or a value that is no text. An operator who set a limit must not
+  /// learn in the night that it never counted.
+  private static func check(file: String) throws {
+    let settings: JSON
+    do {
+      settings = try JSON(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))))
+    } catch let error as JSONError {
+      throw ValidationError("The settings file \(file) is no JSON: \(error.reason) at byte \(error.offset).")
+    } catch {
+      throw ValidationError("The settings file \(file) cannot be read: \(error.localizedDescription)")
+    }
+    func check(_ value: JSON, _ path: [String]) throws {
+      let name = path.joined(separator: ".")
+      if case .object(let members) = value, !Settings.names.contains(name) {
+        for (member, value) in members.items { try check(value, path + [member]) }
+      } else if !Settings.names.contains(name) {
+        let known = Settings.names.sorted().joined(separator: ", ")
+        throw ValidationError("The settings file \(file): there is no setting '\(name)'; there are \(known).")
+      } else if value.string == nil {
+        throw ValidationError("The settings file \(file): '\(name)' must be text in quotes.")
+      }
+    }
+    try check(settings, [])
+  }
+}
+
 /// What an operator decided.
 struct Settings {
+  /// The settings, as a file names them: `{"log": {"level": "info"}}`.
+  static let names: Set<String> = [
+    "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
+    "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets",
+  ]
+
   var databasePath: String
   var secretKey: String?
   var logLevel: Logger.Level

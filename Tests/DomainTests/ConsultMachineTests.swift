@@ -31,9 +31,11 @@ import Testing
       .init(to: .inProgress, event: .consultStarted)
     case (.inProgress, .interrupt): .init(to: .interrupted, event: .consultInterrupted)
     case (.interrupted, .resume): .init(to: .inProgress, event: .consultResumed)
-    case (.inProgress, .conclude), (.interrupted, .conclude): .init(to: .concluded, event: .consultConcluded)
-    case (.assigned, .conclude), (.scheduled, .conclude):
-      mode == .written ? .init(to: .concluded, event: .consultConcluded) : nil
+    case (.assigned, .conclude) where mode == .live, (.scheduled, .conclude) where mode == .live: nil
+    case (.inProgress, .conclude), (.interrupted, .conclude), (.assigned, .conclude), (.scheduled, .conclude):
+      .init(
+        to: .concluded, event: .consultConcluded,
+        freesClaims: mode == .written && appointment.map { now < $0.start } ?? false)
     case (.concluded, .sign), (.amended, .sign): .init(to: .signed, event: .consultSigned)
     case (.signed, .amend): .init(to: .amended, event: .consultAmended)
     case (.requested, .cancel), (.assigned, .cancel), (.scheduled, .cancel), (.waiting, .cancel):

@@ -13,7 +13,7 @@ import Testing
     data.state = "scheduled"
     return EventRecord(
       seq: seq, id: "e1", type: type.rawValue, time: at, subject: subject, facilities: facilities,
-      specialty: specialty?.rawValue, actor: "p1", data: data.json.text, chain: [])
+      specialty: specialty?.rawValue, actor: "p1", data: data.text, chain: [])
   }
 
   // MARK: Shape
@@ -59,7 +59,7 @@ import Testing
 
   /// CONTRACT "Events": ids, states, urgency, specialty, facilities, disposition, times, milestone. No free text,
   /// diagnosis, origin, label or person's name.
-  @Test func dataHoldsTheAllowedMembersOnly() {
+  @Test func dataHoldsTheAllowedMembersOnly() throws {
     var data = EventData()
     data.consultId = "c"
     data.tripId = "t"
@@ -92,7 +92,7 @@ import Testing
     for member in Mirror(reflecting: data).children {
       #expect(String(describing: member.value) != "nil", "\(member.label ?? "")")
     }
-    guard case .object(let members) = data.json else { return #expect(Bool(false)) }
+    guard case .object(let members) = try JSON(parsing: data.text) else { return #expect(Bool(false)) }
     #expect(
       Set(members.items.map(\.name)) == [
         "consultId", "tripId", "practitionerId", "stationId", "vehicleId", "destinationId", "state", "urgency",

@@ -118,10 +118,14 @@ import Testing
         name: "Lê Thị Đào", birthDate: CalendarDay("1961-04-03"), sex: .female, personalId: nil, insuranceNumber: nil,
         phone: nil, temporary: false), situation: "Đau ngực \"như bóp\"\n30 phút", background: nil, assessment: nil,
       request: "Xin ý kiến", vitals: nil, pregnant: nil, consent: nil, on: at.day)
-    return Consult(
-      id: "019aa000-0000-7000-8000-000000000001", state: .inProgress, station: "38001", practitioner: "bs-01",
-      serving: "38901", requestedAt: at - .hours(1), dueAt: at, startedAt: at - .minutes(20), createdBy: "p1",
-      request: request, bodyHash: [])
+    var consult = Consult(
+      id: "019aa000-0000-7000-8000-000000000001", station: "38001", requestedAt: at - .hours(1), dueAt: at,
+      createdBy: "p1", request: request, bodyHash: [])
+    consult.state = .inProgress
+    consult.practitioner = "bs-01"
+    consult.serving = "38901"
+    consult.startedAt = at - .minutes(20)
+    return consult
   }
 
   /// These bytes are hashed and signed: whoever changes them makes every earlier reader of them wrong.
@@ -154,8 +158,8 @@ import Testing
     let conclusion = try Conclusion(json: Self.body(["reason": "Nhầm mã"]))
     var outcome = Outcome(
       consult: "c", version: 2,
-      document: conclusion.document(of: Self.consult(), version: 2, by: "bs-01", at: Self.at), concludedAt: Self.at,
-      concludedBy: "bs-01")
+      document: try conclusion.document(of: Self.consult(), version: 2, by: "bs-01", at: Self.at),
+      concludedAt: Self.at, concludedBy: "bs-01")
     #expect(outcome.disposition == .transferUrgent)
     #expect(outcome.json["summary"]?.string == conclusion.summary)
     #expect(outcome.json["diagnoses"] == .array(conclusion.diagnoses.map(\.json)))

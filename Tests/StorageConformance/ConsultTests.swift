@@ -27,12 +27,16 @@ import Testing
   /// Texts come back as they went in, in whatever script.
   @Test(arguments: Engine.allCases) func keepsEveryCharacter(engine: Engine) async throws {
     try await engine.withStore { store async throws in
+      var request = Fixture.request()
+      request.situation = "Ngã \"cao\" \\ 3 m\n\t\u{1}\u{7F} ' ; -- 👩‍⚕️ e\u{301} \u{FFFD} \u{10FFFF} Ðđ"
+      request.patient.name = "O'Hara, %_!"
       var consult = Fixture.consult()
-      consult.request.situation = "Ngã \"cao\" \\ 3 m\n\t\u{1}\u{7F} ' ; -- 👩‍⚕️ e\u{301} \u{FFFD} \u{10FFFF} Ðđ"
-      consult.request.patient.name = "O'Hara, %_!"
+      consult.document = ConsultDocument(request, on: Fixture.now.day)
       let kept = consult
       try await store.write { try $0.insert(kept) }
-      #expect(try await store.read { try $0.consult(kept.id) } == kept)
+      let read = try await store.read { try $0.consult(kept.id) }
+      #expect(read == kept)
+      #expect(try read?.document.request() == request)
     }
   }
 
@@ -215,11 +219,16 @@ import Testing
       let consult = Fixture.consult()
       let reasons = [
         ConsultReason(transition: .decline, at: Fixture.now, actor: "p1", reason: "Đang mổ"),
+        ConsultReason(transition: .decline, at: Fixture.now, actor: "p1", reason: "Vẫn đang mổ"),
         ConsultReason(transition: .cancel, at: Fixture.now + .minutes(1), actor: "p2", reason: "Đã chuyển viện"),
       ]
       try await store.write { tx in
         try tx.insert(consult)
-        for reason in reasons.reversed() { try tx.insert(reason, consult: consult.id) }
+        for (index, reason) in reasons.enumerated().reversed() {
+          var then = consult
+          then.version = Int64(2 + index)
+          try tx.insert(reason, of: then)
+        }
       }
       #expect(try await store.read { try $0.reasons(of: consult.id) } == reasons)
     }

@@ -16,7 +16,7 @@ import Testing
       for (event, draft) in zip(events, drafts) {
         #expect(event.type == draft.type.rawValue && event.subject == draft.subject)
         #expect(event.facilities == draft.facilities && event.specialty == draft.specialty?.rawValue)
-        #expect(event.actor == draft.actor && event.data == draft.data.json.text && event.time == Fixture.now)
+        #expect(event.actor == draft.actor && event.data == draft.data.text && event.time == Fixture.now)
         #expect(UUIDv7.isUUID(event.id))
       }
       let bounds = try await store.read { try $0.logBounds() }

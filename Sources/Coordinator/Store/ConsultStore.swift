@@ -33,7 +33,9 @@ package protocol ConsultStore {
   /// Saves with `version` one above the one it was read with; throws `StaleVersion` when somebody was faster.
   func update(_ consult: inout Consult) throws
 
-  func insert(_ reason: ConsultReason, consult: String) throws
+  /// Why the move was made that led to the consult's present version.
+  func insert(_ reason: ConsultReason, of consult: Consult) throws
+  /// The oldest first.
   func reasons(of consult: String) throws -> [ConsultReason]
 
   func outcomes(of consult: String) throws -> [Outcome]

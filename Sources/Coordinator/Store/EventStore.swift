@@ -52,6 +52,8 @@ package protocol DeadlineStore {
   /// One deadline of a kind for a subject: a later call moves it.
   func setDeadline(_ kind: Deadline.Kind, subject: String, at: Instant) throws
   func clearDeadline(_ kind: Deadline.Kind, subject: String) throws
+  /// Removes it if it is still due: false when somebody else has fired it, or moved it, since it was read.
+  func takeDeadline(_ deadline: Deadline, now: Instant) throws -> Bool
   func dueDeadlines(now: Instant, limit: Int) throws -> [Deadline]
   func nextDeadline() throws -> Instant?
 }

@@ -11,6 +11,9 @@ package protocol Store: Sendable {
   /// All or nothing. Returns only when the commit is durable; throws what the body threw, or `StoreFailure`.
   func write<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T
 
+  /// Throws `StoreFailure` when it could not do its work now: nobody can read, or what is written is not kept.
+  func check() async throws
+
   /// Called after every commit that may have appended events, from any thread; also when another process wrote.
   func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void)
 }

@@ -27,6 +27,8 @@ package struct TripReach: Sendable, Equatable {
 
 package protocol TripStore {
   func trip(_ id: String) throws -> Trip?
+  /// The trip as it was when it was asked for: what a repeated request is answered.
+  func tripAsRequested(_ id: String) throws -> Trip?
   func trips(_ filter: TripFilter, page: Page) throws -> [Trip]
   /// Vehicles that ride for a consult and have not handed over.
   func vehicles(ridingFor consult: String) throws -> [String]

@@ -53,6 +53,9 @@ extension Patient {
     if name?.isBlank ?? true, !temporary {
       problems.append(.init("/patient/name", "required", "A patient has a name, or is temporary."))
     }
+    if birthDate == nil, json["birthDate"] != nil {
+      problems.append(.init("/patient/birthDate", "format", "This is no day, such as 1961-03-08."))
+    }
     if let birthDate, birthDate > day {
       problems.append(.init("/patient/birthDate", "range", "The birth date is in the future."))
     }
@@ -73,7 +76,8 @@ extension Consult {
   package func json(
     for caller: Caller, vehicles: [String] = [], stationName: String?, practitionerName: String?, outcomes: [Outcome],
     reasons: [ConsultReason] = [], now: Instant
-  ) -> JSON {
+  ) throws(CorruptDocument) -> JSON {
+    let request = try document.request()
     let scope = scope(vehicles: vehicles)
     let clinical = caller.may(.readClinical(scope)) == .allowed
     let identity = caller.may(.readPatient(scope)) == .allowed

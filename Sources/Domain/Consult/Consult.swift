@@ -39,7 +39,7 @@ package struct Consult: Sendable, Equatable {
   package var endedAt: Instant?
   package var createdBy: String
   /// What the station wrote; it does not change after the request.
-  package var request: ConsultRequest
+  package var document: ConsultDocument
   /// SHA-256 of the request's body, by which a repeated `id` is told from a taken one.
   package var bodyHash: [UInt8]
 
@@ -47,14 +47,14 @@ package struct Consult: Sendable, Equatable {
     id: String, version: Int64 = 1, state: ConsultState = .requested, station: String, practitioner: String? = nil,
     serving: String? = nil, appointment: Appointment? = nil, requestedAt: Instant, dueAt: Instant,
     overdue: Bool = false, startedAt: Instant? = nil, endedAt: Instant? = nil, createdBy: String,
-    request: ConsultRequest, bodyHash: [UInt8]
+    specialty: Specialty, urgency: Urgency, mode: ConsultMode, document: ConsultDocument, bodyHash: [UInt8]
   ) {
     self.id = id
     self.version = version
     self.state = state
-    self.specialty = request.specialty
-    self.urgency = request.urgency
-    self.mode = request.mode
+    self.specialty = specialty
+    self.urgency = urgency
+    self.mode = mode
     self.station = station
     self.practitioner = practitioner
     self.serving = serving
@@ -65,8 +65,19 @@ package struct Consult: Sendable, Equatable {
     self.startedAt = startedAt
     self.endedAt = endedAt
     self.createdBy = createdBy
-    self.request = request
+    self.document = document
     self.bodyHash = bodyHash
+  }
+
+  /// A new one.
+  package init(
+    id: String, station: String, requestedAt: Instant, dueAt: Instant, createdBy: String, request: ConsultRequest,
+    bodyHash: [UInt8]
+  ) {
+    self.init(
+      id: id, station: station, requestedAt: requestedAt, dueAt: dueAt, createdBy: createdBy,
+      specialty: request.specialty, urgency: request.urgency, mode: request.mode,
+      document: ConsultDocument(request, on: requestedAt.day), bodyHash: bodyHash)
   }
 
   package var machine: ConsultMachine { ConsultMachine(state: state, mode: mode, appointment: appointment) }
@@ -85,10 +96,33 @@ package struct Consult: Sendable, Equatable {
   /// The consult as it was answered when it was requested: what repeating its `id` gives again.
   package var asRequested: Consult {
     Consult(
-      id: id, station: station, requestedAt: requestedAt, dueAt: dueAt, createdBy: createdBy, request: request,
-      bodyHash: bodyHash)
+      id: id, station: station, requestedAt: requestedAt, dueAt: dueAt, createdBy: createdBy, specialty: specialty,
+      urgency: urgency, mode: mode, document: document, bodyHash: bodyHash)
   }
 }
+
+/// What the station wrote, as it is stored: most moves decide without it, so it is parsed when somebody is shown it.
+package struct ConsultDocument: Sendable, Equatable {
+  package let text: String
+  /// When it was written: ages count to this day.
+  private let day: CalendarDay
+
+  package init(_ request: ConsultRequest, on day: CalendarDay) { self.init(stored: request.json.text, on: day) }
+
+  package init(stored text: String, on day: CalendarDay) {
+    self.text = text
+    self.day = day
+  }
+
+  /// - Throws: when no release ever wrote such a text.
+  package func request() throws(CorruptDocument) -> ConsultRequest {
+    do { return try ConsultRequest(json: JSON(parsing: text), on: day, isStored: true) } catch {
+      throw CorruptDocument(description: "a consult's document is broken: \(error)")
+    }
+  }
+}
+
+package struct CorruptDocument: Error, CustomStringConvertible { package let description: String }
 
 /// What the station writes when it asks (SBAR: situation, background, assessment, request).
 package struct ConsultRequest: Sendable, Equatable {

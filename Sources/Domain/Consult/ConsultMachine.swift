@@ -125,7 +125,10 @@ package struct ConsultMachine: Sendable, Equatable {
   package mutating func conclude(now: Instant) throws(Rejection) -> ConsultMove {
     try check(.conclude, now: now)
     state = .concluded
-    return ConsultMove(to: state, event: .consultConcluded)
+    // A written opinion may come before its appointment: that time is the specialist's again.
+    let isEarly = appointment.map { mode == .written && $0.start > now } ?? false
+    if isEarly { appointment = nil }
+    return ConsultMove(to: state, event: .consultConcluded, freesClaims: isEarly)
   }
 
   package mutating func sign(now: Instant) throws(Rejection) -> ConsultMove {

@@ -149,13 +149,16 @@ package struct Conclusion: Sendable, Equatable {
   }
 
   /// The canonical document of a version: fixed members in a fixed order, so that it always has the same bytes.
-  package func document(of consult: Consult, version: Int64, by practitioner: String, at now: Instant) -> [UInt8] {
-    JSON.compact([
+  package func document(
+    of consult: Consult, version: Int64, by practitioner: String, at now: Instant
+  ) throws(CorruptDocument) -> [UInt8] {
+    let request = try consult.document.request()
+    return JSON.compact([
       "consultId": .string(consult.id), "version": .int(version), "stationId": .string(consult.station),
       "practitionerId": .string(practitioner), "specialty": .string(consult.specialty.rawValue),
-      "mode": .string(consult.mode.rawValue), "patient": consult.request.patient.json,
+      "mode": .string(consult.mode.rawValue), "patient": request.patient.json,
       "requestedAt": .instant(consult.requestedAt), "startedAt": consult.startedAt.map { .instant($0) },
-      "situation": .string(consult.request.situation), "request": .string(consult.request.request),
+      "situation": .string(request.situation), "request": .string(request.request),
       "summary": .string(summary), "diagnoses": .array(diagnoses.map(\.json)),
       "disposition": .string(disposition.rawValue), "recommendation": .string(recommendation),
       "issues": .array(issues.map(\.json)), "followUpAt": followUpAt.map { .instant($0) },

@@ -40,7 +40,15 @@ package struct Cursor: Sendable, Equatable {
 /// base64url without padding (RFC 4648 section 5).
 package enum Base64URL {
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
-    Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    let encoded = Data(bytes).base64EncodedData().compactMap { byte -> UInt8? in
+      switch byte {
+      case UInt8(ascii: "+"): UInt8(ascii: "-")
+      case UInt8(ascii: "/"): UInt8(ascii: "_")
+      case UInt8(ascii: "="): nil
+      default: byte
+      }
+    }
+    return String(decoding: encoded, as: UTF8.self)
   }
 
   package static func decode(_ text: String) -> [UInt8]? {

@@ -55,12 +55,22 @@ package struct EventRecord: Sendable, Equatable {
     self.chain = chain
   }
 
-  /// What the chain covers: every column, so that none can be changed unseen.
+  /// What the chain covers: every column, so that none can be changed unseen. A JSON array of them.
   package var canonicalBytes: [UInt8] {
-    JSON.array([
-      .int(seq), .string(id), .string(type), .int(time.milliseconds), .string(subject), .strings(facilities),
-      .orNull(specialty), .string(actor), .string(data),
-    ]).bytes
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(data.utf8.count + 512)
+    bytes.append(UInt8(ascii: "["))
+    JSON.int(seq).write(to: &bytes)
+    for text in [id, type] { JSON.write(text, after: ",", to: &bytes) }
+    bytes.append(UInt8(ascii: ","))
+    JSON.int(time.milliseconds).write(to: &bytes)
+    JSON.write(subject, after: ",", to: &bytes)
+    bytes.append(UInt8(ascii: ","))
+    JSON.strings(facilities).write(to: &bytes)
+    if let specialty { JSON.write(specialty, after: ",", to: &bytes) } else { bytes.append(contentsOf: ",null".utf8) }
+    for text in [actor, data] { JSON.write(text, after: ",", to: &bytes) }
+    bytes.append(UInt8(ascii: "]"))
+    return bytes
   }
 
   /// CloudEvents 1.0 in JSON. `data` is stored as JSON text and goes out as it is.
@@ -104,10 +114,10 @@ package struct VolatileEvent: Sendable, Equatable {
   }
 
   package var cloudEvent: String {
-    JSON.compact([
-      "specversion": "1.0", "id": .string(id), "type": .string(type.rawValue),
-      "source": .string("/facilities/" + (facilities.first ?? "")), "subject": .string(subject),
-      "time": .instant(time), "datacontenttype": "application/json", "data": data.json,
-    ]).text
+    var text = "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"type\":\"\(type.rawValue)\",\"source\":\""
+    text += "/facilities/" + (facilities.first ?? "")
+    text += "\",\"subject\":\"\(subject)\",\"time\":\"\(time.text)\""
+    text += ",\"datacontenttype\":\"application/json\",\"data\":" + data.text + "}"
+    return text
   }
 }

@@ -64,20 +64,36 @@ package struct EventData: Sendable, Equatable {
 
   package init() {}
 
-  package var json: JSON {
-    .compact([
-      "consultId": consultId.map { .string($0) }, "tripId": tripId.map { .string($0) },
-      "practitionerId": practitionerId.map { .string($0) }, "stationId": stationId.map { .string($0) },
-      "vehicleId": vehicleId.map { .string($0) }, "destinationId": destinationId.map { .string($0) },
-      "state": state.map { .string($0) }, "urgency": urgency.map { .string($0.rawValue) },
-      "specialty": specialty.map { .string($0.rawValue) }, "mode": mode.map { .string($0.rawValue) },
-      "start": start.map { .instant($0) }, "end": end.map { .instant($0) }, "dueAt": dueAt.map { .instant($0) },
-      "disposition": disposition.map { .string($0.rawValue) }, "version": version.map { .int($0) },
-      "sha256": sha256.map { .string($0) }, "milestone": milestone.map { .string($0.rawValue) },
-      "at": at.map { .instant($0) }, "flags": flags.map { .strings($0) }, "side": side.map { .string($0.rawValue) },
-      "role": role.map { .string($0.rawValue) }, "participants": participants.map { .int($0) },
-      "lat": latitude.map { .double($0) }, "lon": longitude.map { .double($0) }, "speed": speed.map { .double($0) },
-      "heading": heading.map { .double($0) }, "accuracy": accuracy.map { .double($0) },
-    ])
+  /// The members that are there, as a JSON object.
+  package var text: String {
+    var object = ObjectWriter()
+    object.put("consultId", consultId)
+    object.put("tripId", tripId)
+    object.put("practitionerId", practitionerId)
+    object.put("stationId", stationId)
+    object.put("vehicleId", vehicleId)
+    object.put("destinationId", destinationId)
+    object.put("state", state)
+    object.put("urgency", urgency)
+    object.put("specialty", specialty)
+    object.put("mode", mode)
+    object.put("start", start)
+    object.put("end", end)
+    object.put("dueAt", dueAt)
+    object.put("disposition", disposition)
+    object.put("version", version)
+    object.put("sha256", sha256)
+    object.put("milestone", milestone)
+    object.put("at", at)
+    object.put("flags", flags)
+    object.put("side", side)
+    object.put("role", role)
+    object.put("participants", participants)
+    object.put("lat", latitude)
+    object.put("lon", longitude)
+    object.put("speed", speed)
+    object.put("heading", heading)
+    object.put("accuracy", accuracy)
+    return object.text
   }
 }

@@ -1,6 +1,6 @@
 /// What a subscription asks for. Empty lists ask for everything.
 package struct EventFilter: Sendable, Hashable {
-  /// Types, with `*` at the end as a wildcard: `consult.*`.
+  /// Types, with `*` for any run of characters: `consult.*`.
   package var types: [String]
   package var facilities: Set<String>
   package var specialties: Set<String>

@@ -19,12 +19,16 @@ package struct CalendarDay: Hashable, Comparable, Sendable {
 
   /// Parses `YYYY-MM-DD`.
   package init?(_ text: String) {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0].utf8.count == 4, parts[1].utf8.count == 2, parts[2].utf8.count == 2,
-      parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-      let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2])
+    self.init(ArraySlice(text.utf8))
+  }
+
+  init?(_ bytes: ArraySlice<UInt8>) {
+    let first = bytes.startIndex
+    guard bytes.count == 10, bytes[first + 4] == UInt8(ascii: "-"), bytes[first + 7] == UInt8(ascii: "-"),
+      let year = digits(bytes[first..<first + 4]), let month = digits(bytes[first + 5..<first + 7]),
+      let day = digits(bytes[first + 8..<first + 10])
     else { return nil }
-    self.init(year: year, month: month, day: day)
+    self.init(year: Int(year), month: Int(month), day: Int(day))
   }
 
   static func length(ofMonth month: Int, year: Int) -> Int {
@@ -35,7 +39,7 @@ package struct CalendarDay: Hashable, Comparable, Sendable {
     }
   }
 
-  private var civil: (year: Int, month: Int, day: Int) {
+  var civil: (year: Int, month: Int, day: Int) {
     let shifted = number + 719_468
     let (era, dayOfEra) = shifted.flooredDivision(by: 146_097)
     let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
@@ -53,8 +57,9 @@ package struct CalendarDay: Hashable, Comparable, Sendable {
 
   /// ISO 8601: `2026-11-21`.
   package var text: String {
-    let (year, month, day) = civil
-    return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))"
+    var text = Digits()
+    text.put(self)
+    return text.text
   }
 
   /// Midnight in Viet Nam (UTC+7, no daylight saving) at which the day begins.
@@ -68,9 +73,4 @@ package struct CalendarDay: Hashable, Comparable, Sendable {
     let (from, to) = (civil, other.civil)
     return to.year - from.year - ((to.month, to.day) < (from.month, from.day) ? 1 : 0)
   }
-}
-
-private func pad(_ value: Int, _ width: Int) -> String {
-  let text = String(value)
-  return text.count >= width ? text : String(repeating: "0", count: width - text.count) + text
 }

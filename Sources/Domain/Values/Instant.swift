@@ -45,13 +45,21 @@ extension Instant {
   package var text: String {
     let local = milliseconds + 7 * 3_600_000
     let (days, ofDay) = local.flooredDivision(by: 86_400_000)
-    let date = CalendarDay(number: days)
     let (seconds, fraction) = (ofDay / 1000, ofDay % 1000)
-    var text = date.text
-    text.reserveCapacity(30)
-    text += "T" + two(seconds / 3600) + ":" + two(seconds / 60 % 60) + ":" + two(seconds % 60)
-    if fraction != 0 { text += "." + String(String(1000 + fraction).dropFirst()) }
-    return text + "+07:00"
+    var text = Digits()
+    text.put(CalendarDay(number: days))
+    text.put("T")
+    text.put(seconds / 3600, width: 2)
+    text.put(":")
+    text.put(seconds / 60 % 60, width: 2)
+    text.put(":")
+    text.put(seconds % 60, width: 2)
+    if fraction != 0 {
+      text.put(".")
+      text.put(fraction, width: 3)
+    }
+    text.put("+07:00")
+    return text.text
   }
 
   /// Parses RFC 3339 (`date-time`): offset required; impossible dates and leap seconds beyond :60 are refused.
@@ -59,7 +67,7 @@ extension Instant {
     let bytes = Array(text.utf8)
     guard bytes.count >= 20, bytes.count <= 40, bytes[10] == UInt8(ascii: "T") || bytes[10] == UInt8(ascii: "t"),
       bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":"),
-      let day = CalendarDay(String(decoding: bytes[0..<10], as: UTF8.self)), Self.years.contains(day.year),
+      let day = CalendarDay(bytes[0..<10]), Self.years.contains(day.year),
       let hour = digits(bytes[11..<13]), hour < 24, let minute = digits(bytes[14..<16]), minute < 60,
       let second = digits(bytes[17..<19]), second <= 60
     else { return nil }
@@ -101,9 +109,42 @@ extension Instant {
   }
 }
 
-private func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+/// Text of digits in fixed columns, built without a string for each part: every answer and event holds several times.
+struct Digits {
+  private var bytes: [UInt8] = []
 
-private func digits(_ bytes: ArraySlice<UInt8>) -> Int64? {
+  init() { bytes.reserveCapacity(32) }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  mutating func put(_ text: StaticString) {
+    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  }
+
+  /// A number that is not negative, with zeros before it.
+  mutating func put(_ value: Int64, width: Int) {
+    let start = bytes.count
+    var rest = value
+    while rest > 0 || bytes.count - start < width {
+      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    }
+    bytes[start...].reverse()
+  }
+
+  mutating func put(_ day: CalendarDay) {
+    let (year, month, dayOfMonth) = day.civil
+    if year < 0 { put("-") }
+    put(Int64(abs(year)), width: 4)
+    put("-")
+    put(Int64(month), width: 2)
+    put("-")
+    put(Int64(dayOfMonth), width: 2)
+  }
+}
+
+/// The number that these bytes write in ASCII; nil when one of them is no digit.
+func digits(_ bytes: ArraySlice<UInt8>) -> Int64? {
   var value: Int64 = 0
   for byte in bytes {
     guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }

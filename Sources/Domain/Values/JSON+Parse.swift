@@ -8,19 +8,22 @@ extension JSON {
   /// Parses one JSON document (RFC 8259), strictly: no duplicate members, no lone surrogates, no U+0000 (neither
   /// engine stores it), well-formed UTF-8, bounded depth.
   package init(parsing bytes: some Sequence<UInt8>, maxDepth: Int = Limits.jsonDepth) throws(JSONError) {
-    var parser = JSONParser(bytes: Array(bytes), maxDepth: maxDepth)
-    self = try parser.document()
+    self = try Array(bytes).withUnsafeBufferPointer { bytes throws(JSONError) in
+      var parser = JSONParser(bytes: bytes, maxDepth: maxDepth)
+      return try parser.document()
+    }
   }
 
   package init(parsing text: String) throws(JSONError) { try self.init(parsing: text.utf8) }
 }
 
 private struct JSONParser {
-  let bytes: [UInt8]
+  /// Borrowed for the length of one parse.
+  let bytes: UnsafeBufferPointer<UInt8>
   let maxDepth: Int
   var at = 0
 
-  init(bytes: [UInt8], maxDepth: Int) {
+  init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
     self.bytes = bytes
     self.maxDepth = maxDepth
   }
@@ -118,7 +121,16 @@ private struct JSONParser {
 
   mutating func string() throws(JSONError) -> String {
     at += 1
-    var content: [UInt8] = []
+    let start = at
+    // Most strings have no escapes: they are taken as they stand.
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { at += 1 }
+    let plain = UnsafeBufferPointer(rebasing: bytes[start..<at])
+    if next == UInt8(ascii: "\"") {
+      at += 1
+      guard let text = String(validating: plain, as: UTF8.self) else { throw fail("the string is not UTF-8") }
+      return text
+    }
+    var content = Array(plain)
     while let byte = next {
       switch byte {
       case UInt8(ascii: "\""):

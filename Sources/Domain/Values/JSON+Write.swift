@@ -38,22 +38,40 @@ extension JSON {
 
   private static let hex = Array("0123456789abcdef".utf8)
 
-  private static func write(_ string: String, to output: inout [UInt8]) {
+  static func write(_ string: String, after separator: Unicode.Scalar, to output: inout [UInt8]) {
+    output.append(UInt8(ascii: separator))
+    write(string, to: &output)
+  }
+
+  /// A string in quotes.
+  static func write(_ string: String, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))
-    for byte in string.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\"")])
-      case UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\\")])
-      case 0x0A: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-      case 0x0D: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
-      case 0x09: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
-      case 0x00..<0x20, 0x7F:
-        output.append(contentsOf: "\\u00".utf8)
-        output.append(hex[Int(byte >> 4)])
-        output.append(hex[Int(byte & 15)])
-      default: output.append(byte)
+    var string = string
+    string.withUTF8 { bytes in
+      // What needs no escape goes out in runs.
+      var start = 0
+      for (index, byte) in bytes.enumerated()
+      where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F {
+        output.append(contentsOf: bytes[start..<index])
+        escape(byte, to: &output)
+        start = index + 1
       }
+      output.append(contentsOf: bytes[start...])
     }
     output.append(UInt8(ascii: "\""))
+  }
+
+  private static func escape(_ byte: UInt8, to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "\\"))
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(byte)
+    case 0x0A: output.append(UInt8(ascii: "n"))
+    case 0x0D: output.append(UInt8(ascii: "r"))
+    case 0x09: output.append(UInt8(ascii: "t"))
+    default:
+      output.append(contentsOf: "u00".utf8)
+      output.append(hex[Int(byte >> 4)])
+      output.append(hex[Int(byte & 15)])
+    }
   }
 }

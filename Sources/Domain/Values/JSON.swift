@@ -17,6 +17,9 @@ package enum JSON: Sendable, Equatable {
 
     package init(_ items: [(String, JSON)]) { self.items = items.map { (name: $0.0, value: $0.1) } }
 
+    /// A member of a name that is not there yet: unlike the subscript, it does not look.
+    mutating func append(_ name: String, _ value: JSON) { items.append((name, value)) }
+
     package subscript(name: String) -> JSON? {
       get { items.first { $0.name == name }?.value }
       set {
@@ -75,7 +78,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   /// An object without the members whose value is nil: the form of optional members on the wire.
   package static func compact(_ items: KeyValuePairs<String, JSON?>) -> JSON {
     var members = Members()
-    for (name, value) in items { if let value { members[name] = value } }
+    for (name, value) in items { if let value { members.append(name, value) } }
     return .object(members)
   }
 

@@ -67,6 +67,8 @@ package final class FeedHub: Service {
     }
     let (verdict, bounds) = try await coordinator.resolve(after)
     ring.start(at: bounds.head)
+    // What was written since those bounds were read may have been passed over as nobody's.
+    wake.yield()
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
       start: bounds.head, bounds: bounds, gap: nil)
@@ -111,7 +113,7 @@ package final class FeedHub: Service {
   private func page(after seq: Int64, limit: Int) async throws -> [FeedItem] {
     let epoch = try await start().epoch
     metrics.replayed()
-    return try await coordinator.events(after: seq, limit: limit).map { FeedItem($0, epoch: epoch) }
+    return try await coordinator.events(after: seq, limit: limit).map { FeedItem($0, epoch: epoch, isWanted: true) }
   }
 
   // MARK: The log
@@ -135,11 +137,12 @@ package final class FeedHub: Service {
   }
 
   private func readNew() async throws {
-    while true {
-      let head = try await start()
+    // Until the first follower came, nobody needs what is new.
+    while let head = ring.head {
       let page = try await coordinator.events(after: head.seq, limit: Limits.replayPage)
       guard let newest = page.last else { return }
-      ring.append(page.map { FeedItem($0, epoch: head.epoch) })
+      let isWanted = metrics.openCount > 0
+      ring.append(page.map { FeedItem($0, epoch: head.epoch, isWanted: isWanted) })
       metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
       for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
       for stream in streams.withLock({ Array($0.values) }) { stream.wake() }

@@ -1,22 +1,35 @@
 import Domain
 import NIOCore
+import Synchronization
 
 /// An event of the log as its readers get it: encoded once, the same bytes for all.
 final class FeedItem: Sendable {
   let event: EventRecord
   let cursor: Cursor
-  /// The whole WebSocket frame.
-  let frame: ByteBuffer
-  /// The CloudEvent inside the frame (the same storage): what Server-Sent Events carry.
-  let cloudEvent: ByteBuffer
+  private let encoded = Mutex<(frame: ByteBuffer, cloudEvent: ByteBuffer)?>(nil)
 
-  init(_ event: EventRecord, epoch: UInt64) {
+  /// - Parameter isWanted: whether somebody waits for it: then it is encoded here, and not on a reader's event loop.
+  init(_ event: EventRecord, epoch: UInt64, isWanted: Bool) {
     self.event = event
     cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
-    let body = event.cloudEvent
-    frame = FrameEncoder.text("{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}")
-    let length = body.utf8.count
-    cloudEvent = frame.getSlice(at: frame.writerIndex - 1 - length, length: length) ?? ByteBuffer(string: body)
+    if isWanted { _ = bytes }
+  }
+
+  /// The whole WebSocket frame.
+  var frame: ByteBuffer { bytes.frame }
+  /// The CloudEvent inside the frame (the same storage): what Server-Sent Events carry.
+  var cloudEvent: ByteBuffer { bytes.cloudEvent }
+
+  private var bytes: (frame: ByteBuffer, cloudEvent: ByteBuffer) {
+    encoded.withLock { encoded in
+      if let encoded { return encoded }
+      let body = event.cloudEvent
+      let frame = FrameEncoder.text("{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}")
+      let length = body.utf8.count
+      let slice = frame.getSlice(at: frame.writerIndex - 1 - length, length: length) ?? ByteBuffer(string: body)
+      encoded = (frame, slice)
+      return (frame, slice)
+    }
   }
 }
 

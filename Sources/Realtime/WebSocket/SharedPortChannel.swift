@@ -91,7 +91,23 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
   /// Hummingbird's own loop: one request after the other. Of a connection that became a WebSocket it sees nothing more
   /// but the end.
   package func handle(value: Value, logger: Logger) async {
-    await handleHTTP(asyncChannel: value, logger: logger)
+    // Requests are answered on their connection's own event loop: a hop to a pool and back costs more than most answers
+    // do. Whatever blocks has threads of its own.
+    await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+      await handleHTTP(asyncChannel: value, logger: logger)
+    }
+  }
+}
+
+/// Runs tasks on an event loop.
+private final class EventLoopExecutor: TaskExecutor {
+  private let eventLoop: any EventLoop
+
+  init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 

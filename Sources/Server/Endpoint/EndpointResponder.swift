@@ -106,7 +106,8 @@ package struct EndpointResponder: HTTPResponder {
 
   private func encode(_ answer: EndpointResponse, to request: Request) -> Response {
     var fields = headers
-    for field in answer.headers where fields.contains(field.name) { fields[field.name] = nil }
+    // Compared one by one: looking a name up makes an index of the fields, for every answer anew.
+    for field in answer.headers where fields.contains(where: { $0.name == field.name }) { fields[field.name] = nil }
     fields.append(contentsOf: answer.headers)
     switch answer.body {
     case .none: return Response(status: answer.status, headers: fields)

@@ -1,6 +1,6 @@
 package import Coordinator
-package import Domain
 import Crypto
+package import Domain
 package import HTTPTypes
 import Synchronization
 

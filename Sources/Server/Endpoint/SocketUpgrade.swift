@@ -1,4 +1,3 @@
-import HummingbirdCore
 import Domain
 import HTTPTypes
 import HummingbirdCore

@@ -1,4 +1,3 @@
-import HTTPTypes
 package import Coordinator
 import Domain
 import HTTPTypes

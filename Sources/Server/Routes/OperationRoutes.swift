@@ -23,8 +23,9 @@ package struct OperationRoutes: Sendable {
         answers: [.json(.ok, status, "It runs.")], options: .unthrottled
       ) { _ in .json(["status": "ok"]) },
       Endpoint(
-        .get, "/readyz", "isReady", .operations, "Requests can be served: the database answers.", access: .open,
-        answers: [.json(.ok, status, "It is ready.")], rejections: [.unavailable], options: .unthrottled
+        .get, "/readyz", "isReady", .operations,
+        "Requests can be served: the database answers, and keeps what is written.",
+        access: .open, answers: [.json(.ok, status, "It is ready.")], rejections: [.unavailable], options: .unthrottled
       ) { [checks] request in
         for check in checks {
           do { try await check.run() } catch {

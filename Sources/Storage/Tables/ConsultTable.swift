@@ -25,8 +25,11 @@ extension SQLTransaction {
         .text(consult.station), .orNull(consult.practitioner), .orNull(consult.serving),
         .orNull(consult.appointment?.id), .orNull(consult.appointment?.start), .orNull(consult.appointment?.end),
         .instant(consult.requestedAt), .instant(consult.dueAt), .bool(consult.overdue), .orNull(consult.startedAt),
-        .orNull(consult.endedAt), .text(consult.createdBy), .text(consult.request.json.text), .blob(consult.bodyHash),
+        .orNull(consult.endedAt), .text(consult.createdBy), .text(consult.urgency.rawValue),
+        .text(consult.mode.rawValue),
       ])
+    try connection.run(
+      SQLs.insertDocument, [.text(consult.id), .text(consult.document.text), .blob(consult.bodyHash)])
   }
 
   package func update(_ consult: inout Consult) throws {
@@ -41,12 +44,12 @@ extension SQLTransaction {
     consult.version += 1
   }
 
-  package func insert(_ reason: ConsultReason, consult: String) throws {
+  package func insert(_ reason: ConsultReason, of consult: Consult) throws {
     try connection.run(
       SQLs.insertReason,
       [
-        .text(consult), .instant(reason.at), .text(reason.transition.rawValue), .text(reason.actor),
-        .text(reason.reason),
+        .text(consult.id), .int(consult.version), .instant(reason.at), .text(reason.transition.rawValue),
+        .text(reason.actor), .text(reason.reason),
       ])
   }
 
@@ -96,17 +99,15 @@ extension SQLTransaction {
       appointment = Appointment(
         id: appointmentId, practitioner: practitioner, start: row.instant(7), end: row.instant(8))
     }
-    let request: ConsultRequest
-    do {
-      request = try ConsultRequest(json: JSON(parsing: row.text(15)), on: requestedAt.day, isStored: true)
-    } catch {
-      throw CorruptRow("consult \(id)", "document: \(error)")
-    }
+    guard let specialty = Specialty(rawValue: row.text(15)), let urgency = Urgency(rawValue: row.text(16)),
+      let mode = ConsultMode(rawValue: row.text(17))
+    else { throw CorruptRow("consult \(id)", "specialty, urgency or mode") }
     return Consult(
       id: id, version: row.int(1), state: state, station: row.text(3), practitioner: row.optionalText(4),
       serving: row.optionalText(5), appointment: appointment, requestedAt: requestedAt, dueAt: row.instant(10),
       overdue: row.bool(11), startedAt: row.optionalInstant(12), endedAt: row.optionalInstant(13),
-      createdBy: row.text(14), request: request, bodyHash: row.blob(16))
+      createdBy: row.text(14), specialty: specialty, urgency: urgency, mode: mode,
+      document: ConsultDocument(stored: row.text(18), on: requestedAt.day), bodyHash: row.blob(19))
   }
 
   private static func outcome(_ row: any SQLRow) throws -> Outcome {
@@ -123,14 +124,15 @@ extension SQLTransaction {
     static let byId = SQL(
       """
       SELECT id, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
-        overdue, started_at, ended_at, created_by, document, body_hash
-      FROM consult WHERE id = $1
+        overdue, started_at, ended_at, created_by, specialty, urgency, mode, document, body_hash
+      FROM consult JOIN consult_document ON consult_document.consult = consult.id
+      WHERE id = $1
       """)
     static let list = SQL(
       """
       SELECT id, version, state, station, practitioner, serving, appointment_id, start_at, end_at, requested_at, due_at,
-        overdue, started_at, ended_at, created_by, document, body_hash
-      FROM consult
+        overdue, started_at, ended_at, created_by, specialty, urgency, mode, document, body_hash
+      FROM consult JOIN consult_document ON consult_document.consult = consult.id
       WHERE (CAST($1 AS TEXT) IS NULL OR replace(CAST($1 AS TEXT), ',' || state || ',', '') <> CAST($1 AS TEXT))
         AND (CAST($2 AS TEXT) IS NULL OR specialty = $2) AND (CAST($3 AS TEXT) IS NULL OR station = $3)
         AND (CAST($4 AS TEXT) IS NULL OR practitioner = $4)
@@ -146,9 +148,10 @@ extension SQLTransaction {
     static let insert = SQL(
       """
       INSERT INTO consult (id, version, state, specialty, station, practitioner, serving, appointment_id, start_at,
-        end_at, requested_at, due_at, overdue, started_at, ended_at, created_by, document, body_hash)
+        end_at, requested_at, due_at, overdue, started_at, ended_at, created_by, urgency, mode)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
       """)
+    static let insertDocument = SQL("INSERT INTO consult_document (consult, document, body_hash) VALUES ($1, $2, $3)")
     static let update = SQL(
       """
       UPDATE consult SET version = version + 1, state = $3, practitioner = $4, serving = $5, appointment_id = $6,
@@ -156,9 +159,9 @@ extension SQLTransaction {
       WHERE id = $1 AND version = $2
       """)
     static let insertReason = SQL(
-      "INSERT INTO consult_reason (consult, at, transition, actor, reason) VALUES ($1, $2, $3, $4, $5)")
+      "INSERT INTO consult_reason (consult, version, at, transition, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)")
     static let reasons = SQL(
-      "SELECT at, transition, actor, reason FROM consult_reason WHERE consult = $1 ORDER BY at")
+      "SELECT at, transition, actor, reason FROM consult_reason WHERE consult = $1 ORDER BY version")
     static let outcomes = SQL(
       """
       SELECT consult, version, document, concluded_at, concluded_by, sha256, signed_by, signed_at FROM outcome

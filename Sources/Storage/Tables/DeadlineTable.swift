@@ -10,6 +10,10 @@ extension SQLTransaction {
     try connection.run(SQLs.clear, [.text(kind.rawValue), .text(subject)])
   }
 
+  package func takeDeadline(_ deadline: Deadline, now: Instant) throws -> Bool {
+    try connection.run(SQLs.take, [.text(deadline.kind.rawValue), .text(deadline.subject), .instant(now)]) == 1
+  }
+
   package func dueDeadlines(now: Instant, limit: Int) throws -> [Deadline] {
     // A newer release beside this one may have set kinds that only it can fire.
     let known = SQLValue.text(commaList(Deadline.Kind.allCases.map(\.rawValue)))
@@ -30,6 +34,7 @@ extension SQLTransaction {
       ON CONFLICT (kind, subject) DO UPDATE SET at = excluded.at
       """)
     static let clear = SQL("DELETE FROM deadline WHERE kind = $1 AND subject = $2")
+    static let take = SQL("DELETE FROM deadline WHERE kind = $1 AND subject = $2 AND at <= $3")
     static let due = SQL(
       """
       SELECT kind, subject, at FROM deadline

@@ -9,12 +9,13 @@ extension SQLTransaction {
   package func append(_ draft: EventDraft, at now: Instant) throws {
     // Read inside the transaction: the command line may have written beside the server.
     let head =
-      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+      try head ?? connection.first(SQLs.head, []) {
+        (seq: $0.int(0), chain: $0.blob(1))
+      } ?? (seq: 0, chain: Self.genesis)
     var event = EventRecord(
       seq: head.seq + 1, id: UUIDv7.make(at: now), type: draft.type.rawValue, time: now, subject: draft.subject,
       facilities: draft.facilities, specialty: draft.specialty?.rawValue, actor: draft.actor,
-      data: draft.data.json.text,
-      chain: [])
+      data: draft.data.text, chain: [])
     event.chain = Self.chain(after: head.chain, event.canonicalBytes)
     try connection.run(
       SQLs.append,
@@ -23,6 +24,7 @@ extension SQLTransaction {
         .text(event.facilities.joined(separator: ",")), .orNull(event.specialty), .text(event.actor), .text(event.data),
         .blob(event.chain),
       ])
+    self.head = (event.seq, event.chain)
   }
 
   /// SHA-256 over the previous chain and these bytes.

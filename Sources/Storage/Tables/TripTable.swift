@@ -4,6 +4,10 @@ package import Domain
 extension SQLTransaction {
   package func trip(_ id: String) throws -> Trip? { try trips(SQLs.byId, [.text(id)]).first }
 
+  package func tripAsRequested(_ id: String) throws -> Trip? {
+    try connection.first(SQLs.asRequested, [.text(id)], Self.trip)
+  }
+
   package func trips(_ filter: TripFilter, page: Page) throws -> [Trip] {
     let (after, limit) = keyset(page)
     return try trips(
@@ -23,9 +27,9 @@ extension SQLTransaction {
     try connection.run(
       SQLs.insert,
       [
-        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .text(trip.priority.rawValue),
-        .orNull(trip.facility), .orNull(trip.destination.facility), .text(document(trip)),
-        .bool(trip.machine.isClosed), .text(trip.createdBy), .instant(trip.createdAt), .blob(trip.bodyHash),
+        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .orNull(trip.facility),
+        .orNull(trip.destination.facility), .text(document(trip)), .bool(trip.machine.isClosed),
+        .text(trip.createdBy), .instant(trip.createdAt), .blob(trip.bodyHash),
       ])
   }
 
@@ -33,7 +37,7 @@ extension SQLTransaction {
     let changed = try connection.run(
       SQLs.update,
       [
-        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .text(trip.priority.rawValue),
+        .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle),
         .orNull(trip.destination.facility), .text(document(trip)), .bool(trip.machine.isClosed),
         .orNull(trip.position.map { Self.document($0) }),
       ])
@@ -77,9 +81,12 @@ extension SQLTransaction {
     try connection.run(SQLs.revokeLink, [.text(id), .text(trip), .instant(now)]) == 1
   }
 
+  /// All that planning may change.
   private func document(_ trip: Trip) -> String {
     JSON.compact([
-      "origin": trip.origin.json, "destination": trip.destination.json, "patient": trip.patient?.json,
+      "consultId": trip.consult.map { .string($0) }, "vehicleId": trip.vehicle.map { .string($0) },
+      "priority": .string(trip.priority.rawValue), "origin": trip.origin.json, "destination": trip.destination.json,
+      "patient": trip.patient?.json,
     ]).text
   }
 
@@ -101,24 +108,26 @@ extension SQLTransaction {
 
   private static func trip(_ row: any SQLRow) throws -> Trip {
     let id = row.text(0)
-    guard let priority = TripPriority(rawValue: row.text(4)) else { throw CorruptRow("trip \(id)", "priority") }
     let document: JSON
     let position: JSON?
     do {
-      document = try JSON(parsing: row.text(6))
-      position = try row.optionalText(9).map { try JSON(parsing: $0) }
+      document = try JSON(parsing: row.text(3))
+      position = try row.optionalText(6).map { try JSON(parsing: $0) }
     } catch {
       throw CorruptRow("trip \(id)", "document: \(error)")
     }
-    let createdAt = row.instant(8)
+    guard let priority = document["priority"]?.string.flatMap(TripPriority.init(rawValue:)) else {
+      throw CorruptRow("trip \(id)", "priority")
+    }
+    let createdAt = row.instant(5)
     var ignored: [Rejection.Field] = []
     return Trip(
-      id: id, version: row.int(1), consult: row.optionalText(2), vehicle: row.optionalText(3), priority: priority,
-      facility: row.optionalText(5), origin: Place(json: document["origin"] ?? .null),
+      id: id, version: row.int(1), consult: document["consultId"]?.string, vehicle: document["vehicleId"]?.string,
+      priority: priority, facility: row.optionalText(2), origin: Place(json: document["origin"] ?? .null),
       destination: Place(json: document["destination"] ?? .null),
       patient: document["patient"].map { Patient(json: $0, on: createdAt.day, problems: &ignored) },
-      createdBy: row.text(7), createdAt: createdAt, position: position.flatMap { Position(json: $0) },
-      bodyHash: row.blob(10))
+      createdBy: row.text(4), createdAt: createdAt, position: position.flatMap { Position(json: $0) },
+      bodyHash: row.blob(7))
   }
 
   private static func milestone(_ row: any SQLRow) throws -> RecordedMilestone {
@@ -137,13 +146,13 @@ extension SQLTransaction {
   private enum SQLs {
     static let byId = SQL(
       """
-      SELECT id, version, consult, vehicle, priority, facility, document, created_by, created_at, position, body_hash
-      FROM trip WHERE id = $1
+      SELECT id, version, facility, document, created_by, created_at, position, body_hash FROM trip WHERE id = $1
       """)
+    static let asRequested = SQL(
+      "SELECT id, 1, facility, requested, created_by, created_at, NULL, body_hash FROM trip WHERE id = $1")
     static let list = SQL(
       """
-      SELECT id, version, consult, vehicle, priority, facility, document, created_by, created_at, position, body_hash
-      FROM trip
+      SELECT id, version, facility, document, created_by, created_at, position, body_hash FROM trip
       WHERE (CAST($1 AS TEXT) IS NULL OR consult = $1) AND (CAST($2 AS TEXT) IS NULL OR vehicle = $2)
         AND (CAST($3 AS BIGINT) IS NULL OR closed = $3) AND (CAST($4 AS TEXT) IS NULL OR id < $4)
         AND (CAST($6 AS TEXT) IS NULL OR CAST($6 AS TEXT) LIKE '%,' || facility || ',%'
@@ -155,14 +164,14 @@ extension SQLTransaction {
       "SELECT DISTINCT vehicle FROM trip WHERE consult = $1 AND vehicle IS NOT NULL AND closed = 0")
     static let insert = SQL(
       """
-      INSERT INTO trip (id, version, consult, vehicle, priority, facility, destination_facility, document, closed,
+      INSERT INTO trip (id, version, consult, vehicle, facility, destination_facility, requested, document, closed,
         created_by, created_at, body_hash)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)
       """)
     static let update = SQL(
       """
-      UPDATE trip SET version = version + 1, consult = $3, vehicle = $4, priority = $5, destination_facility = $6,
-        document = $7, closed = $8, position = $9
+      UPDATE trip SET version = version + 1, consult = $3, vehicle = $4, destination_facility = $5, document = $6,
+        closed = $7, position = $8
       WHERE id = $1 AND version = $2
       """)
     static let milestones = SQL(

@@ -1,9 +1,9 @@
-import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain
 import Foundation
 import Logging
+import StorageSQLite
 
 /// The server.
 struct ServeCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
-import Logging
-import StorageSQLite
 import ArgumentParser
 import Coordinator
 import Domain
 import Foundation
+import Logging
+import StorageSQLite
 
 /// Accounts of people. Passwords are read from standard input, so that they stand in no process list.
 struct UserCommand: AsyncParsableCommand {

@@ -100,7 +100,8 @@ extension LivePlay {
   }
 
   private mutating func conclude(_ specialist: Call, _ consult: Consult, now: Instant) async throws {
-    let made = LiveCase.all.first { $0.situation == consult.request.situation } ?? LiveCase.all[0]
+    let situation = try consult.document.request().situation
+    let made = LiveCase.all.first { $0.situation == situation } ?? LiveCase.all[0]
     _ = try await coordinator.conclude(
       specialist, consult: consult.id,
       [

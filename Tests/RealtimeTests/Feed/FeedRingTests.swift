@@ -10,7 +10,7 @@ import Testing
       EventRecord(
         seq: seq, id: "e\(seq)", type: "consult.requested", time: Instant(seconds: seq), subject: "consults/c",
         facilities: ["38101"], specialty: nil, actor: "a", data: "{}", chain: [UInt8](repeating: UInt8(seq), count: 32)),
-      epoch: 7)
+      epoch: 7, isWanted: false)
   }
 
   private static func cursor(_ seq: Int64) -> Cursor { Cursor(epoch: 7, seq: seq, chain: UInt64(0)) }
