@@ -115,8 +115,10 @@ import Testing
       #expect(read["reasons"]?.array?.first?["reason"] == "Đang mổ")
       #expect(try await world.coordinator.consult(Call(world.monitor), id: id).json["reasons"] == nil)
       #expect(try await world.coordinator.store.verify(secrets: World.secrets).problems == [])
-      // And it can be booked again, with the same people.
+      // And it can be booked again, with the same people, and declined again, though the clock stands still.
       try await world.book(id)
+      let again = try await world.move(id, .decline, by: world.specialist, ["reason": "Vẫn đang mổ"]).json
+      #expect(again["reasons"]?.array?.map { $0["reason"]?.string } == ["Đang mổ", "Vẫn đang mổ"])
     }
   }
 
@@ -221,6 +223,15 @@ import Testing
       try await world.move(id, .accept, by: world.specialist)
       let json = try await world.coordinator.conclude(Call(world.specialist), consult: id, World.conclusion()).json
       #expect(json["state"] == "concluded" && json["startedAt"] == nil)
+      // The time of an appointment that was not needed is the specialist's again.
+      let booked = try await world.requested(["mode": "written"])
+      try await world.book(booked)
+      let early = try await world.coordinator.conclude(Call(world.specialist), consult: booked, World.conclusion()).json
+      #expect(early["state"] == "concluded" && early["appointment"] == nil)
+      #expect(try await world.types().last == "schedule.changed")
+      try await world.book(try await world.requested())
+      #expect(try await world.coordinator.store.verify(secrets: World.secrets).problems == [])
+
       let live = try await world.requested()
       try await world.move(live, .accept, by: world.specialist)
       let refusal = await #expect(throws: Rejection.self) {

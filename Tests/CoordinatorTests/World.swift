@@ -110,7 +110,8 @@ func withWorld(_ body: (World) async throws -> Void) async throws {
   let coordinator = Coordinator(
     store: interruption, secrets: World.secrets, publicURL: { "https://hoichan.test" }, logger: logger,
     now: { clock.now }, publish: published.add)
-  try await body(World(
+  try await body(
+    World(
       store: store, interruption: interruption, coordinator: coordinator, clock: clock, published: published))
 }
 
@@ -138,7 +139,8 @@ extension World {
   static func tripBody(_ changes: KeyValuePairs<String, JSON?> = [:]) -> JSON {
     changed(
       [
-        "vehicleId": "xe-01", "priority": "urgent", "origin": ["lat": .double(19.9), "lon": .double(105.7), "label": "Nhà bà Hoa"],
+        "vehicleId": "xe-01", "priority": "urgent",
+        "origin": ["lat": .double(19.9), "lon": .double(105.7), "label": "Nhà bà Hoa"],
         "destination": ["facilityId": "38901"], "patient": patient,
       ], changes)
   }

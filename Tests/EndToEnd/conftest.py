@@ -73,10 +73,11 @@ def server(binary, seeded, turn, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def shared_server_survives(request):
-    """Whatever a test sent, the shared server must still stand after it."""
+    """Whatever a test sent, its server must still stand after it."""
+    server = request.getfixturevalue("server") if "server" in request.fixturenames else None
     yield
-    if "server" in request.fixturenames:
-        request.getfixturevalue("server").assert_alive()
+    if server:
+        server.assert_alive()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import threading
 import time
 
 import httpx
+import pytest
 from conftest import ACCOUNTS
 from support.api import Api, good, problem, sign_in
 from support.care import request_consult
@@ -143,6 +144,33 @@ def test_a_setting_that_is_none_is_told(new_server):
     server.start(wait=False)
     assert server.child.process.wait(60) != 0
     assert "nonsense" in server.log()
+
+
+def test_a_settings_file_counts(new_server, tmp_path):
+    settings = tmp_path / "hoichan.json"
+    settings.write_text('{"log": {"level": "debug"}, "public": {"url": "https://hoichan.example"}}')
+    server = new_server(mode="serve", options=["--config", settings])
+    sign_in(server, "tram", PASSWORD)
+    assert "debug" in server.log()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"limit": {"request": "5"}}', "limit.request'"),
+        ('{"limit": {"requests": 5}}', "'limit.requests' must be text"),
+        ('{"listen": {"port": "8080"}}', "'listen' must be text"),
+        ('["listen"]', "no setting ''"),
+        ('{"listen": ', "no JSON"),
+    ],
+)
+def test_a_settings_file_with_what_would_not_be_read_is_refused(new_server, tmp_path, text, said):
+    settings = tmp_path / "hoichan.json"
+    settings.write_text(text)
+    server = new_server(start=False, mode="serve", options=["--config", settings])
+    server.start(wait=False)
+    assert server.child.process.wait(60) != 0
+    assert said in server.log()
 
 
 def test_a_taken_port_is_told(new_server):

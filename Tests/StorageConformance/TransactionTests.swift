@@ -61,6 +61,7 @@ import Testing
       #expect(try await store.int(SQL("SELECT count(*) FROM meta WHERE name LIKE 'job-%'")) == 255)
       #expect(try await store.read { try $0.meta("job-77") } == nil)
       #expect(try await store.read { try $0.logBounds().head.seq } == 255)
+      #expect(try await store.verify(secrets: Secrets(key: [1])).isSound)
     }
   }
 

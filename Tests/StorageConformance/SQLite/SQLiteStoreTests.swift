@@ -272,9 +272,11 @@ import Testing
         }
         // One after another they would wait for a minute.
         #expect(ContinuousClock.now - before < .seconds(30))
-        // Reading goes on meanwhile.
+        // Reading goes on meanwhile; ready for requests it is not.
         #expect(try await store.read { try $0.meta("epoch") } != nil)
+        await #expect(throws: StoreFailure.self) { try await store.check() }
       }
+      try await store.check()
       try await store.write { try $0.setMeta("after", "v") }
       #expect(try await store.int(Storage.SQL("SELECT count(*) FROM meta WHERE name LIKE 'k%'")) == 0)
     }
