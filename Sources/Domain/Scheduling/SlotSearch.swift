@@ -29,30 +29,29 @@ package enum SlotSearch {
     guard length > 0, limit > 0, from < to else { return [] }
     let bounds = Cell.ceiling(from)..<max(Cell.ceiling(from), Cell.number(to))
     // Ties are broken by position, so positions must follow the ids.
-    let order = calendars.indices.sorted { calendars[$0].practitioner.id < calendars[$1].practitioner.id }
+    let calendars = calendars.sorted { $0.practitioner.id < $1.practitioner.id }
     var heap = Heap()
-    for (rank, index) in order.enumerated() {
-      for session in calendars[index].sessions {
+    for (rank, calendar) in calendars.enumerated() {
+      for session in calendar.sessions {
         var walk = Walk(
-          session: session, rank: rank, lastDay: calendars[index].practitioner.validTo, bounds: bounds, length: length)
-        if walk.settle(calendars[index].busy) { heap.push(walk) }
+          session: session, rank: rank, lastDay: calendar.practitioner.validTo, bounds: bounds, length: length)
+        if walk.settle(calendar.busy) { heap.push(walk) }
       }
     }
     var slots: [Slot] = []
     var last: (cell: Int64, rank: Int)?
-    while slots.count < limit, let walk = heap.first {
-      let calendar = calendars[order[walk.rank]]
+    while slots.count < limit, var walk = heap.first {
       if last?.cell != walk.cell || last?.rank != walk.rank {
+        let practitioner = calendars[walk.rank].practitioner
         let start = Cell.start(walk.cell)
         slots.append(
           .init(
-            practitioner: calendar.practitioner.id, facility: calendar.practitioner.facility,
-            specialty: calendar.practitioner.specialty, start: start, end: start + .minutes(minutes)))
+            practitioner: practitioner.id, facility: practitioner.facility, specialty: practitioner.specialty,
+            start: start, end: start + .minutes(minutes)))
         last = (walk.cell, walk.rank)
       }
-      var moved = walk
-      moved.step()
-      if moved.settle(calendar.busy) { heap.replaceFirst(moved) } else { heap.removeFirst() }
+      walk.step()
+      if walk.settle(calendars[walk.rank].busy) { heap.replaceFirst(walk) } else { heap.removeFirst() }
     }
     return slots
   }

@@ -56,11 +56,7 @@ package struct CalendarDay: Hashable, Comparable, Sendable {
   package var weekday: Int { Int((number + 3).flooredDivision(by: 7).remainder) + 1 }
 
   /// ISO 8601: `2026-11-21`.
-  package var text: String {
-    var text = Digits()
-    text.put(self)
-    return text.text
-  }
+  package var text: String { Digits.text { $0.put(self) } }
 
   /// Midnight in Viet Nam (UTC+7, no daylight saving) at which the day begins.
   package var start: Instant { Instant(seconds: number * 86_400 - 7 * 3600) }

@@ -46,20 +46,23 @@ extension Instant {
     let local = milliseconds + 7 * 3_600_000
     let (days, ofDay) = local.flooredDivision(by: 86_400_000)
     let (seconds, fraction) = (ofDay / 1000, ofDay % 1000)
-    var text = Digits()
-    text.put(CalendarDay(number: days))
-    text.put("T")
-    text.put(seconds / 3600, width: 2)
-    text.put(":")
-    text.put(seconds / 60 % 60, width: 2)
-    text.put(":")
-    text.put(seconds % 60, width: 2)
-    if fraction != 0 {
-      text.put(".")
-      text.put(fraction, width: 3)
+    return Digits.text { text in
+      text.put(CalendarDay(number: days))
+      text.put("T")
+      text.put(seconds / 3600, width: 2)
+      text.put(":")
+      text.put(seconds / 60 % 60, width: 2)
+      text.put(":")
+      text.put(seconds % 60, width: 2)
+      if fraction != 0 {
+        text.put(".")
+        text.put(fraction, width: 3)
+      }
+      text.put("+")
+      text.put(7, width: 2)
+      text.put(":")
+      text.put(0, width: 2)
     }
-    text.put("+07:00")
-    return text.text
   }
 
   /// Parses RFC 3339 (`date-time`): offset required; impossible dates and leap seconds beyond :60 are refused.
@@ -109,27 +112,42 @@ extension Instant {
   }
 }
 
-/// Text of digits in fixed columns, built without a string for each part: every answer and event holds several times.
+/// Text of digits in fixed columns, written in place: answers and events are full of times.
 struct Digits {
-  private var bytes: [UInt8] = []
+  private var bytes: UnsafeMutableBufferPointer<UInt8>
+  private var count = 0
 
-  init() { bytes.reserveCapacity(32) }
-
-  var text: String { String(decoding: bytes, as: UTF8.self) }
-
-  mutating func put(_ text: StaticString) {
-    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  /// The text that the body writes, of up to 40 bytes.
+  static func text(_ body: (inout Digits) -> Void) -> String {
+    String(unsafeUninitializedCapacity: 40) { bytes in
+      var digits = Digits(bytes: bytes)
+      body(&digits)
+      return digits.count
+    }
   }
+
+  private mutating func put(_ byte: UInt8) {
+    bytes[count] = byte
+    count += 1
+  }
+
+  mutating func put(_ character: Unicode.Scalar) { put(UInt8(ascii: character)) }
 
   /// A number that is not negative, with zeros before it.
   mutating func put(_ value: Int64, width: Int) {
-    let start = bytes.count
+    var width = width
+    var limit: Int64 = 10
+    for _ in 1..<width { limit *= 10 }
+    while value >= limit {
+      limit *= 10
+      width += 1
+    }
     var rest = value
-    while rest > 0 || bytes.count - start < width {
-      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+    for place in stride(from: count + width - 1, through: count, by: -1) {
+      bytes[place] = UInt8(ascii: "0") + UInt8(rest % 10)
       rest /= 10
     }
-    bytes[start...].reverse()
+    count += width
   }
 
   mutating func put(_ day: CalendarDay) {

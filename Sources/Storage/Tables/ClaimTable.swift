@@ -50,9 +50,8 @@ extension SQLTransaction {
     static let claim = SQL(
       """
       INSERT INTO claim (resource_id, cell, holder_id, kind, expires_at)
-      WITH RECURSIVE wanted (cell) AS (
-        SELECT CAST($2 AS BIGINT) UNION ALL SELECT cell + 1 FROM wanted WHERE cell + 1 < CAST($3 AS BIGINT))
-      SELECT CAST($1 AS TEXT), cell, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS BIGINT) FROM wanted WHERE true
+      SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT) + n, CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS BIGINT)
+      FROM cell_offset WHERE n < CAST($3 AS BIGINT) - CAST($2 AS BIGINT) ORDER BY n
       ON CONFLICT (resource_id, cell) DO UPDATE
         SET holder_id = excluded.holder_id, kind = excluded.kind, expires_at = excluded.expires_at
         WHERE claim.holder_id = excluded.holder_id OR claim.expires_at <= $7

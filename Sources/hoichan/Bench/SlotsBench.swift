@@ -47,6 +47,8 @@ struct SlotsBench: AsyncParsableCommand {
           h2load,
           [
             "--h1", "-c", "\(clients)", "-t", "1", "-n", "\(perClient * clients * length)", "--rps", "\(perClient)",
+            // The connections begin one after another, so that requests come evenly and not in bursts of all at once.
+            "-r", "1", "--rate-period", "\(1000 / rate)ms",
             "-H", "Authorization: Bearer \(province.token)", "-i", uris, "--log-file", file,
           ], name: "h2load", in: folder, within: length + 60)
       }
