@@ -40,8 +40,8 @@ extension Coordinator {
   }
 
   private static func patient(_ json: JSON, on day: CalendarDay) throws -> Patient {
-    var problems: [Rejection.Field] = []
-    let patient = Patient(json: json, on: day, problems: &problems)
+    let patient = Patient(json: json)
+    let problems = patient.problems(from: json, on: day)
     guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
     return patient
   }

@@ -5,7 +5,7 @@ extension ConsultRequest {
   /// A document that was stored once is read again whatever later releases would refuse: `isStored`.
   package init(json: JSON, on day: CalendarDay, isStored: Bool = false) throws(Rejection) {
     var problems: [Rejection.Field] = []
-    let patient = Patient(json: json["patient"] ?? .object(.init()), on: day, problems: &problems)
+    let patient = Patient(json: json["patient"] ?? .object(.init()))
     let vitals = json["vitals"].map { Vitals(json: $0, at: "/vitals", faults: &problems) }
     guard let specialty = json["specialty"]?.string.flatMap(Specialty.init(rawValue:)),
       let urgency = json["urgency"]?.string.flatMap(Urgency.init(rawValue:)),
@@ -19,10 +19,11 @@ extension ConsultRequest {
       else { throw .invalid("/consent", "invalid", "A consent has a basis and a time.") }
       consent = Consent(basis: basis, at: at)
     }
-    if situation.isBlank { problems.append(.init("/situation", "length", "Write what happens to the patient.")) }
-    if request.isBlank { problems.append(.init("/request", "length", "Write what you ask.")) }
-    guard problems.isEmpty || isStored else {
-      throw Rejection(.invalid, "The input is not valid.", fields: problems)
+    if !isStored {
+      problems += patient.problems(from: json["patient"], on: day)
+      if situation.isBlank { problems.append(.init("/situation", "length", "Write what happens to the patient.")) }
+      if request.isBlank { problems.append(.init("/request", "length", "Write what you ask.")) }
+      guard problems.isEmpty else { throw Rejection(.invalid, "The input is not valid.", fields: problems) }
     }
     self.init(
       specialty: specialty, urgency: urgency, urgencyReason: json["urgencyReason"]?.string, mode: mode,
@@ -44,16 +45,21 @@ extension ConsultRequest {
 }
 
 extension Patient {
-  package init(json: JSON, on day: CalendarDay, problems: inout [Rejection.Field]) {
+  package init(json: JSON) {
     self.init(
       name: json["name"]?.string, birthDate: json["birthDate"]?.string.flatMap(CalendarDay.init),
       sex: json["sex"]?.string.flatMap(Sex.init(rawValue:)), personalId: json["personalId"]?.string,
       insuranceNumber: json["insuranceNumber"]?.string, phone: json["phone"]?.string,
       temporary: json["temporary"]?.bool ?? false)
+  }
+
+  /// What a new patient may not be; `json` is what this one was read from.
+  package func problems(from json: JSON?, on day: CalendarDay) -> [Rejection.Field] {
+    var problems: [Rejection.Field] = []
     if name?.isBlank ?? true, !temporary {
       problems.append(.init("/patient/name", "required", "A patient has a name, or is temporary."))
     }
-    if birthDate == nil, json["birthDate"] != nil {
+    if birthDate == nil, json?["birthDate"] != nil {
       problems.append(.init("/patient/birthDate", "format", "This is no day, such as 1961-03-08."))
     }
     if let birthDate, birthDate > day {
@@ -68,6 +74,7 @@ extension Patient {
     if let phone, PhoneNumber(phone) == nil {
       problems.append(.init("/patient/phone", "format", "This is no telephone number."))
     }
+    return problems
   }
 }
 

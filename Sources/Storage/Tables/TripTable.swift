@@ -119,14 +119,12 @@ extension SQLTransaction {
     guard let priority = document["priority"]?.string.flatMap(TripPriority.init(rawValue:)) else {
       throw CorruptRow("trip \(id)", "priority")
     }
-    let createdAt = row.instant(5)
-    var ignored: [Rejection.Field] = []
     return Trip(
       id: id, version: row.int(1), consult: document["consultId"]?.string, vehicle: document["vehicleId"]?.string,
       priority: priority, facility: row.optionalText(2), origin: Place(json: document["origin"] ?? .null),
       destination: Place(json: document["destination"] ?? .null),
-      patient: document["patient"].map { Patient(json: $0, on: createdAt.day, problems: &ignored) },
-      createdBy: row.text(4), createdAt: createdAt, position: position.flatMap { Position(json: $0) },
+      patient: document["patient"].map { Patient(json: $0) }, createdBy: row.text(4), createdAt: row.instant(5),
+      position: position.flatMap { Position(json: $0) },
       bodyHash: row.blob(7))
   }
 
