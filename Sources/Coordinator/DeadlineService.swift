@@ -70,7 +70,7 @@ extension Coordinator {
         try tx.removeEnded(now: now)
         try tx.setDeadline(deadline.kind, subject: deadline.subject, at: now + .minutes(5))
       case .seal:
-        try tx.sealHead(secrets, at: now)
+        try tx.sealHeads(secrets, at: now)
         try tx.setDeadline(deadline.kind, subject: deadline.subject, at: now + .hours(1))
       }
     }
@@ -78,12 +78,13 @@ extension Coordinator {
 }
 
 extension EventStore where Self: MetaStore {
-  /// Seals the chain's head with the deployment's key.
-  package func sealHead(_ secrets: Secrets, at now: Instant) throws {
-    let head = try logBounds().head
-    guard let event = try event(seq: head.seq) else { return }
-    try seal(
-      Anchor(
-        seq: event.seq, chain: event.chain, sealedAt: now, hmac: secrets.anchor(seq: event.seq, chain: event.chain)))
+  /// Seals both chains' heads with the deployment's key.
+  package func sealHeads(_ secrets: Secrets, at now: Instant) throws {
+    let event = try event(seq: try logBounds().head.seq).map { (seq: $0.seq, chain: $0.chain) }
+    for (log, head) in [(ChainedLog.events, event), (.access, try accessLogHead())] {
+      guard let head else { continue }
+      let hmac = secrets.anchor(log, seq: head.seq, chain: head.chain)
+      try seal(Anchor(log: log, seq: head.seq, chain: head.chain, sealedAt: now, hmac: hmac))
+    }
   }
 }

@@ -33,9 +33,9 @@ package struct Secrets: Sendable {
     return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  /// Seals the chain's head.
-  package func anchor(seq: Int64, chain: [UInt8]) -> [UInt8] {
-    Array(HMAC<SHA256>.authenticationCode(for: Data("\(seq):".utf8) + chain, using: anchorKey))
+  /// Seals a chain's head.
+  package func anchor(_ log: ChainedLog, seq: Int64, chain: [UInt8]) -> [UInt8] {
+    Array(HMAC<SHA256>.authenticationCode(for: Data("\(log.rawValue):\(seq):".utf8) + chain, using: anchorKey))
   }
 
   func seal(_ body: [UInt8]) throws -> [UInt8] {

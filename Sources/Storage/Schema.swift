@@ -138,6 +138,7 @@ enum Schema {
     CREATE INDEX access_log_subject ON access_log (subject, seq);
 
     CREATE TABLE anchor (
-      seq BIGINT NOT NULL PRIMARY KEY, chain BYTEA NOT NULL, sealed_at BIGINT NOT NULL, hmac BYTEA NOT NULL);
+      log TEXT NOT NULL CHECK (log IN ('events', 'access')), seq BIGINT NOT NULL, chain BYTEA NOT NULL,
+      sealed_at BIGINT NOT NULL, hmac BYTEA NOT NULL, PRIMARY KEY (log, seq)) /* clustered */;
     """
 }

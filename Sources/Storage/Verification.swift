@@ -50,53 +50,42 @@ extension SQLTransaction {
   /// from a whole one only by it.
   package func verify(secrets: Secrets, head: (seq: Int64, chain: [UInt8])?) throws -> VerificationReport {
     var report = VerificationReport()
-    var sealed: [Int64: [Seal]] = [:]
+    var events = ChainWalk(log: "log", row: "event")
+    var access = ChainWalk(log: "access log", row: "access log entry")
     for anchor in try anchors() {
       report.anchors += 1
-      if secrets.anchor(seq: anchor.seq, chain: anchor.chain) != anchor.hmac {
-        report.add("The anchor at event \(anchor.seq) was not sealed with this deployment's key.")
+      let isEvents = anchor.log == .events
+      if secrets.anchor(anchor.log, seq: anchor.seq, chain: anchor.chain) != anchor.hmac {
+        let row = isEvents ? events.row : access.row
+        report.add("The anchor at \(row) \(anchor.seq) was not sealed with this deployment's key.")
       }
-      sealed[anchor.seq, default: []].append(Seal(chain: anchor.chain, name: "the anchor of \(anchor.sealedAt.text)"))
+      let name = "the anchor of \(anchor.sealedAt.text)"
+      if isEvents {
+        events.expect(anchor.chain, at: anchor.seq, name)
+      } else {
+        access.expect(anchor.chain, at: anchor.seq, name)
+      }
     }
-    if let head { sealed[head.seq, default: []].append(Seal(chain: head.chain, name: "the given head")) }
-    try verifyEvents(sealed, &report)
-    try verifyAccessLog(&report)
+    if let head { events.expect(head.chain, at: head.seq, "the given head") }
+    try verifyEvents(&events, &report)
+    try verifyAccessLog(&access, &report)
     try verifyClaims(&report)
     try verifyOutcomes(&report)
     return report
   }
 
-  /// What the log must hold at a number.
-  private struct Seal {
-    var chain: [UInt8]
-    var name: String
-  }
-
-  private func verifyEvents(_ sealed: [Int64: [Seal]], _ report: inout VerificationReport) throws {
-    var (seq, chain) = (Int64(0), Self.genesis)
+  private func verifyEvents(_ walk: inout ChainWalk, _ report: inout VerificationReport) throws {
     while true {
-      let page = try events(after: seq, limit: Limits.verifiedPage)
+      let page = try events(after: walk.seq, limit: Limits.verifiedPage)
       for event in page {
-        if event.seq != seq + 1 { report.add("\(Self.missing(seq + 1, event.seq - 1, "Event")).") }
-        if Self.chain(after: chain, event.canonicalBytes) != event.chain {
-          report.add("Event \(event.seq) does not fit the chain: it, or one before it, was changed or removed.")
-        }
-        for seal in sealed[event.seq] ?? [] where seal.chain != event.chain {
-          report.add("Event \(event.seq) has another chain than \(seal.name): the log was rewritten.")
-        }
+        walk.step(to: event.seq, event.chain, event.canonicalBytes, &report)
         try verifySignature(of: event, &report)
-        // Goes on from what is stored, so that one changed event is one problem.
-        (seq, chain) = (event.seq, event.chain)
         report.events += 1
       }
       if page.count < Limits.verifiedPage { break }
     }
-    for (beyond, seals) in sealed.sorted(by: { $0.key < $1.key }) where beyond > seq {
-      for seal in seals {
-        report.add("The log ends at event \(seq), but \(seal.name) is at \(beyond): events were removed.")
-      }
-    }
-    report.head = (seq, chain)
+    walk.end(&report)
+    report.head = (walk.seq, walk.chain)
   }
 
   /// The log holds the SHA-256 of what was signed, so that a changed document is found even if its hash was changed too.
@@ -112,24 +101,16 @@ extension SQLTransaction {
     report.signatures += 1
   }
 
-  private func verifyAccessLog(_ report: inout VerificationReport) throws {
-    var (seq, chain) = (Int64(0), Self.genesis)
+  private func verifyAccessLog(_ walk: inout ChainWalk, _ report: inout VerificationReport) throws {
     while true {
-      let page = try accessChain(after: seq, limit: Limits.verifiedPage)
+      let page = try accessChain(after: walk.seq, limit: Limits.verifiedPage)
       for row in page {
-        if row.entry.seq != seq + 1 { report.add("\(Self.missing(seq + 1, row.entry.seq - 1, "Access log entry")).") }
-        if Self.chain(after: chain, Self.canonical(row.entry, row.bucket)) != row.chain {
-          report.add("Access log entry \(row.entry.seq) does not fit its chain: it, or one before it, was changed.")
-        }
-        (seq, chain) = (row.entry.seq, row.chain)
+        walk.step(to: row.entry.seq, row.chain, Self.canonical(row.entry, row.bucket), &report)
         report.accessEntries += 1
       }
-      if page.count < Limits.verifiedPage { return }
+      if page.count < Limits.verifiedPage { break }
     }
-  }
-
-  private static func missing(_ first: Int64, _ last: Int64, _ what: String) -> String {
-    first == last ? "\(what) \(first) is missing" : "\(what) \(first) to \(last) are missing"
+    walk.end(&report)
   }
 
   /// Claims against appointments, both ways.
@@ -250,4 +231,49 @@ private enum VerificationSQL {
       AND (o.version IS NULL OR (c.state = 'signed') <> (o.sha256 IS NOT NULL))
     ORDER BY c.id LIMIT $1
     """)
+}
+
+/// Follows a chained log from its beginning, and holds it against what was sealed of it.
+private struct ChainWalk {
+  /// What the log is called, and a row of it.
+  let log: String
+  let row: String
+  private var seals: [Int64: [(chain: [UInt8], name: String)]] = [:]
+  private(set) var seq: Int64 = 0
+  private(set) var chain = SQLTransaction.genesis
+
+  init(log: String, row: String) {
+    self.log = log
+    self.row = row
+  }
+
+  /// What the log must hold at a number.
+  mutating func expect(_ chain: [UInt8], at seq: Int64, _ name: String) {
+    seals[seq, default: []].append((chain, name))
+  }
+
+  /// The next row, as it is stored: `bytes` is what its chain covers.
+  mutating func step(to next: Int64, _ stored: [UInt8], _ bytes: [UInt8], _ report: inout VerificationReport) {
+    let name = row.prefix(1).uppercased() + row.dropFirst()
+    if next != seq + 1 {
+      report.add(
+        next == seq + 2 ? "\(name) \(seq + 1) is missing." : "\(name) \(seq + 1) to \(next - 1) are missing.")
+    }
+    if SQLTransaction.chain(after: chain, bytes) != stored {
+      report.add("\(name) \(next) does not fit the chain: it, or one before it, was changed or removed.")
+    }
+    for seal in seals[next] ?? [] where seal.chain != stored {
+      report.add("\(name) \(next) has another chain than \(seal.name): the \(log) was rewritten.")
+    }
+    // Goes on from what is stored, so that one changed row is one problem.
+    (seq, chain) = (next, stored)
+  }
+
+  func end(_ report: inout VerificationReport) {
+    for (beyond, seals) in seals.sorted(by: { $0.key < $1.key }) where beyond > seq {
+      for seal in seals {
+        report.add("The \(log) ends at \(row) \(seq), but \(seal.name) is at \(beyond): its end was cut off.")
+      }
+    }
+  }
 }

@@ -143,7 +143,7 @@ import Testing
       _ = try await world.coordinator.fireDue()
       let anchors = try await world.store.read { try $0.anchors() }
       #expect(anchors.map(\.seq) == [1])
-      #expect(anchors.first?.hmac == World.secrets.anchor(seq: 1, chain: anchors[0].chain))
+      #expect(anchors.first?.hmac == World.secrets.anchor(.events, seq: 1, chain: anchors[0].chain))
       let next = try await world.store.read { try $0.dueDeadlines(now: world.clock.now + .hours(1), limit: 9) }
       #expect(next.contains(Deadline(kind: .seal, subject: "", at: world.clock.now + .hours(1))))
       #expect(next.contains(Deadline(kind: .housekeeping, subject: "", at: world.clock.now + .minutes(5))))

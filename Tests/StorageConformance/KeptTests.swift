@@ -98,16 +98,18 @@ import Testing
   @Test(arguments: Engine.allCases) func anchors(engine: Engine) async throws {
     try await engine.withStore { store async throws in
       let anchors = (1...2).map {
-        Anchor(seq: Int64($0), chain: [UInt8($0)], sealedAt: Fixture.now, hmac: [7, UInt8($0)])
+        Anchor(log: .events, seq: Int64($0), chain: [UInt8($0)], sealedAt: Fixture.now, hmac: [7, UInt8($0)])
       }
       try await store.write { tx in for anchor in anchors.reversed() { try tx.seal(anchor) } }
       #expect(try await store.read { try $0.anchors() } == anchors)
+      let access = Anchor(log: .access, seq: 1, chain: [3], sealedAt: Fixture.now, hmac: [9])
+      try await store.write { try $0.seal(access) }
       // An hour without events seals the same head again.
       var again = anchors[1]
       again.sealedAt = Fixture.now + .hours(1)
       let resealed = again
       try await store.write { try $0.seal(resealed) }
-      #expect(try await store.read { try $0.anchors() } == [anchors[0], resealed])
+      #expect(try await store.read { try $0.anchors() } == [anchors[0], resealed, access])
     }
   }
 

@@ -44,6 +44,8 @@ package protocol EventStore {
   /// Which of these would be new rows.
   func unlogged(_ entries: [AccessEntry]) throws -> [AccessEntry]
   func accessLog(person: String?, subject: String?, facilities: Set<String>, page: Page) throws -> [AccessEntry]
+  /// The number and chain of the newest entry; nil when there is none.
+  func accessLogHead() throws -> (seq: Int64, chain: [UInt8])?
   /// Entries after a number, oldest first, with their chain: what `verify` walks.
   func accessChain(after seq: Int64, limit: Int) throws -> [(entry: AccessEntry, bucket: Int64, chain: [UInt8])]
 }
@@ -104,17 +106,23 @@ package protocol MetaStore {
   /// Removes what has ended: sessions, tickets, kept answers, expired claims.
   func removeEnded(now: Instant) throws
   func seal(_ anchor: Anchor) throws
+  /// The event log's first, each log's oldest first.
   func anchors() throws -> [Anchor]
 }
 
-/// The chain's head at a time, sealed with a key that is not in the database.
+/// The logs whose rows are chained to one another.
+package enum ChainedLog: String, Sendable, CaseIterable { case events, access }
+
+/// A chain's head at a time, sealed with a key that is not in the database.
 package struct Anchor: Sendable, Equatable {
+  package var log: ChainedLog
   package var seq: Int64
   package var chain: [UInt8]
   package var sealedAt: Instant
   package var hmac: [UInt8]
 
-  package init(seq: Int64, chain: [UInt8], sealedAt: Instant, hmac: [UInt8]) {
+  package init(log: ChainedLog, seq: Int64, chain: [UInt8], sealedAt: Instant, hmac: [UInt8]) {
+    self.log = log
     self.seq = seq
     self.chain = chain
     self.sealedAt = sealedAt

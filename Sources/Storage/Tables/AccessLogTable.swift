@@ -21,8 +21,7 @@ extension SQLTransaction {
   package func log(_ entries: [AccessEntry]) throws {
     // Asked one by one, since one call may hold the same entry twice.
     for entry in entries where try isNew(entry) {
-      let head =
-        try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+      let head = try accessLogHead() ?? (seq: 0, chain: Self.genesis)
       var row = entry
       row.seq = head.seq + 1
       let bucket = Self.bucket(of: entry)
@@ -33,6 +32,10 @@ extension SQLTransaction {
           .text(row.subject), .orNull(row.facility), .blob(Self.chain(after: head.chain, Self.canonical(row, bucket))),
         ])
     }
+  }
+
+  package func accessLogHead() throws -> (seq: Int64, chain: [UInt8])? {
+    try connection.first(SQLs.head, []) { ($0.int(0), $0.blob(1)) }
   }
 
   /// What the chain covers: every column.

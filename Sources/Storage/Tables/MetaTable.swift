@@ -18,12 +18,17 @@ extension SQLTransaction {
 
   package func seal(_ anchor: Anchor) throws {
     try connection.run(
-      SQLs.seal, [.int(anchor.seq), .blob(anchor.chain), .instant(anchor.sealedAt), .blob(anchor.hmac)])
+      SQLs.seal,
+      [
+        .text(anchor.log.rawValue), .int(anchor.seq), .blob(anchor.chain), .instant(anchor.sealedAt),
+        .blob(anchor.hmac),
+      ])
   }
 
   package func anchors() throws -> [Anchor] {
     try connection.rows(SQLs.anchors, []) {
-      Anchor(seq: $0.int(0), chain: $0.blob(1), sealedAt: $0.instant(2), hmac: $0.blob(3))
+      guard let log = ChainedLog(rawValue: $0.text(0)) else { throw CorruptRow("anchor", "log") }
+      return Anchor(log: log, seq: $0.int(1), chain: $0.blob(2), sealedAt: $0.instant(3), hmac: $0.blob(4))
     }
   }
 
@@ -37,10 +42,10 @@ extension SQLTransaction {
     static let removeSessions = SQL("DELETE FROM session WHERE kind = 'session' AND expires_at <= $1")
     static let seal = SQL(
       """
-      INSERT INTO anchor (seq, chain, sealed_at, hmac) VALUES ($1, $2, $3, $4)
-      ON CONFLICT (seq) DO UPDATE SET sealed_at = excluded.sealed_at, hmac = excluded.hmac
+      INSERT INTO anchor (log, seq, chain, sealed_at, hmac) VALUES ($1, $2, $3, $4, $5)
+      ON CONFLICT (log, seq) DO UPDATE SET sealed_at = excluded.sealed_at, hmac = excluded.hmac
       """)
-    static let anchors = SQL("SELECT seq, chain, sealed_at, hmac FROM anchor ORDER BY seq")
+    static let anchors = SQL("SELECT log, seq, chain, sealed_at, hmac FROM anchor ORDER BY log DESC, seq")
   }
 }
 

@@ -16,7 +16,7 @@ struct BackupCommand: AsyncParsableCommand {
     let path = try await settings.read().databasePath
     try await administer(settings) { coordinator, _ in
       let (secrets, now) = (coordinator.secrets, coordinator.now())
-      try await coordinator.store.write { try $0.sealHead(secrets, at: now) }
+      try await coordinator.store.write { try $0.sealHeads(secrets, at: now) }
       try SQLiteFiles.backup(from: path, to: file)
       let head = try await coordinator.logBounds().head
       print("backed up to \(file), with the log up to event \(head.seq)")

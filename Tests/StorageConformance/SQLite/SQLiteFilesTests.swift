@@ -123,7 +123,7 @@ import Testing
       let copy = path + ".backup"
       try await store.write { tx in
         try tx.append(Fixture.draft(), at: Fixture.now)
-        try tx.sealHead(Self.secrets, at: Fixture.now)
+        try tx.sealHeads(Self.secrets, at: Fixture.now)
         try tx.setMeta("which", "backup")
       }
       try SQLiteFiles.backup(from: path, to: copy)
@@ -142,7 +142,7 @@ import Testing
         let store = try SQLiteStore(path: path, logger: .silent)
         try await store.write { tx in
           try tx.append(Fixture.draft(), at: Fixture.now)
-          try tx.sealHead(Self.secrets, at: Fixture.now)
+          try tx.sealHeads(Self.secrets, at: Fixture.now)
           try tx.setMeta("which", "backup")
         }
         epoch = try await store.read { try $0.logBounds().epoch }
