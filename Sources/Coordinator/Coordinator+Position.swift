@@ -1,4 +1,5 @@
 package import Domain
+import Synchronization
 
 extension Coordinator {
   /// Positions from a vehicle's device, up to 500 a call, in any order; those of a dead zone come late.
@@ -114,12 +115,16 @@ extension Coordinator {
   }
 }
 
-/// A place for what a transaction body finds out beside its answer. The body runs on the store's one thread at a
-/// time, and is read after it has ended; the store's hand-over orders the two.
-final class Box<T: Sendable>: @unchecked Sendable {
-  // Written by the transaction body only, and read only after the store answered: never at once.
-  var value: T
-  init(_ value: T) { self.value = value }
+/// A place for what a transaction body finds out beside its answer.
+final class Box<T: Sendable>: Sendable {
+  private let state: Mutex<T>
+
+  init(_ value: T) { state = Mutex(value) }
+
+  var value: T {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
+  }
 }
 
 extension Directory {

@@ -105,7 +105,8 @@ final class SQLiteConnection: SQLConnection {
     }
   }
 
-  /// An empty text still needs an address, or SQLite would bind NULL.
+  /// An empty text still needs an address, or SQLite would bind NULL. Written here, once, and only read from then on, so
+  /// that every thread may.
   private nonisolated(unsafe) static let empty: UnsafePointer<CChar> = {
     let pointer = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
     pointer.initialize(to: 0)
@@ -119,7 +120,7 @@ final class SQLiteConnection: SQLConnection {
   }
 }
 
-/// SQLite's `SQLITE_TRANSIENT`: it copies what it is given.
+/// SQLite's `SQLITE_TRANSIENT`: it copies what it is given. A number in a pointer's place, never followed nor changed.
 private nonisolated(unsafe) let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
 /// What SQLite answered instead of doing it. Holds no values, so it may be logged.

@@ -137,6 +137,6 @@ import Testing
       total += try await harness.call(.get, String(match.output.1), headers: asks).bytes.count
     }
     #expect(html.contains("/texts.\(page.rawValue).vi.js"))
-    #expect(total < 35_000, "\(page): \(total)")
+    #expect(total < 34_000, "\(page): \(total)")
   }
 }

@@ -75,6 +75,7 @@ function learnClock(header, sent) {
   clockOffset = Math.abs(offset) < 2000 ? 0 : offset;
 }
 
+export const openSocket = (path, protocol) => new WebSocket(`${location.origin.replace('http', 'ws')}/api/v1${path}`, protocol);
 export const get = async (path, options) => (await request('GET', path, options)).body;
 export const post = async (path, body = {}, options = {}) => (await request('POST', path, { body, ...options })).body;
 

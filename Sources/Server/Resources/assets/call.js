@@ -92,6 +92,7 @@ function join() {
   quality = new Quality(room, { show: drawNumbers, report, tooWeak });
   // For tests: the connections, to read what was decoded.
   window.hoichanCall = { room, get peers() { return [...room.peers.values()].map((peer) => peer.connection); } };
+  keepAwake();
   draw();
 }
 
@@ -158,7 +159,7 @@ function drawNumbers(now) {
   drawLink();
 }
 
-const report = ({ rttMs, lossPct }) => room.send({ op: 'quality', rttMs, lossPct, mode });
+const report = ({ rttMs, lossPct }) => room.send({ op: 'quality', rttMs: Math.round(rttMs), lossPct: Math.round(lossPct * 10) / 10, mode });
 
 /** The link does not carry a picture: the voice is worth more. */
 async function tooWeak() {
@@ -179,7 +180,7 @@ async function go(way) {
   } else if (media.muted) {
     media.mute(false);
   }
-  room.send({ op: 'quality', rttMs: Math.round(numbers?.rttMs ?? 0), lossPct: Math.round((numbers?.lossPct ?? 0) * 10) / 10, mode });
+  report(numbers ?? { rttMs: 0, lossPct: 0 });
   draw();
 }
 
@@ -253,12 +254,11 @@ byId('chat-form').addEventListener('submit', (event) => {
   byId('chat-text').value = '';
 });
 
-byId('join').addEventListener('click', () => { join(); keepAwake(); });
+byId('join').addEventListener('click', join);
 byId('rejoin').addEventListener('click', (event) => whileBusy(event.currentTarget, async () => {
   mode = 'video';
   await prepare();
   join();
-  keepAwake();
 }));
 byId('hangup').addEventListener('click', () => { room.leave(); ended(1000); });
 byId('mute').addEventListener('click', () => { media.mute(!media.muted); draw(); });

@@ -7,11 +7,10 @@ import { announce, byId, el, fill, show, text } from './dom.js';
 import { Positions } from './crew-positions.js';
 import { Feed } from './feed.js';
 import { brief, wireNow } from './format.js';
-import { sentence } from './forms.js';
 import { Outbox } from './outbox.js';
 import { me } from './shell.js';
 import { load as kept, save as keep } from './store.js';
-import { label, t } from './texts.js';
+import { label, sentence, t } from './texts.js';
 import { milestoneName, nameFacilities, route } from './trips.js';
 
 const sequence = ['acknowledged', 'enRoute', 'atScene', 'patientContact', 'departed', 'atDestination', 'handedOver', 'available', 'atBase'];

@@ -1,6 +1,6 @@
 // The event feed over a WebSocket: every durable event once, in order, across lost links and restarted servers.
 
-import { get, backOff, query } from './api.js';
+import { backOff, get, openSocket, query } from './api.js';
 
 const terminal = new Set([4401, 4403]);
 
@@ -18,9 +18,10 @@ export class Feed {
     this.first = true;
     this.closed = false;
     // A phone that wakes up or finds its link again does not wait for the back-off to run out.
-    this.hurry = () => { if (!document.hidden && this.timer) this.connect(); };
-    window.addEventListener('online', this.hurry);
-    document.addEventListener('visibilitychange', this.hurry);
+    const hurry = () => { if (!document.hidden && this.timer) this.connect(); };
+    this.gone = new AbortController();
+    window.addEventListener('online', hurry, this.gone);
+    document.addEventListener('visibilitychange', hurry, this.gone);
     this.connect();
   }
 
@@ -29,9 +30,7 @@ export class Feed {
     this.timer = undefined;
     if (this.closed) return;
     this.tell('connecting');
-    const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-    const search = query({ ...this.filter, after: this.cursor });
-    const socket = new WebSocket(`${scheme}//${location.host}/api/v1/events${search}`, 'hoichan.feed.v1');
+    const socket = openSocket(`/events${query({ ...this.filter, after: this.cursor })}`, 'hoichan.feed.v1');
     this.socket = socket;
     // A socket that neither opens nor fails (a half-dead link) is given up.
     const patience = setTimeout(() => socket.close(), 20_000);
@@ -105,8 +104,7 @@ export class Feed {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
-    window.removeEventListener('online', this.hurry);
-    document.removeEventListener('visibilitychange', this.hurry);
+    this.gone.abort();
     this.socket?.close(1000);
   }
 }

@@ -2,7 +2,7 @@
 
 import { el, announce } from './dom.js';
 import { toWire } from './format.js';
-import { label, lang, t } from './texts.js';
+import { label, lang, sentence, t } from './texts.js';
 
 /** The body a form stands for. Empty fields are left out; `data-kind` says how to read a value. */
 export function readForm(form) {
@@ -57,8 +57,7 @@ export function clearErrors(form) {
     field.removeAttribute('aria-describedby');
   }
   for (const message of form.querySelectorAll('.field-error')) message.remove();
-  const summary = form.querySelector('[data-errors]');
-  if (summary) summary.replaceChildren();
+  form.querySelector('[data-errors]')?.replaceChildren();
 }
 
 /** Shows a problem at the fields it names and at the form's head, and brings the first of them into sight. */
@@ -99,18 +98,7 @@ export function markField(field, message) {
   field.setAttribute('aria-invalid', 'true');
   field.setAttribute('aria-describedby', id);
   const place = field.closest('.field') ?? field.parentElement;
-  if (!place.querySelector(`#${CSS.escape(id)}`)) place.append(el('p', { class: 'field-error', id, testid: `error-${field.name.slice(1).replaceAll('/', '-')}` }, message));
-}
-
-/**
- * One sentence for any failure, in the page's language. The server's own details are English, and more exact: an
- * English page shows them; a Vietnamese one says the code in Vietnamese.
- */
-export function sentence(problem) {
-  if (problem?.status === 0) return t('error.network');
-  if (lang === 'en' && problem?.detail) return problem.detail;
-  const known = label('error', problem?.code);
-  return known === problem?.code || !known ? problem?.body?.title || problem?.detail || t('error.unexpected') : known;
+  if (!place.querySelector(`#${CSS.escape(id)}`)) place.append(el('p', { class: 'field-error', id, testid: id }, message));
 }
 
 function fieldSentence({ code, detail }) {

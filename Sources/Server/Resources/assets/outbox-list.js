@@ -2,8 +2,7 @@
 
 import { button, byId, el, fill, show } from './dom.js';
 import { brief } from './format.js';
-import { sentence } from './forms.js';
-import { label, t } from './texts.js';
+import { label, sentence, t } from './texts.js';
 
 /** `edit(entry)` brings a refused or waiting request back into the form. */
 export function showOutbox(outbox, edit) {

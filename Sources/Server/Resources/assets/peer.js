@@ -100,6 +100,7 @@ export class Peer {
     this.unanswered = setTimeout(() => this.again(), offerPatience);
   }
 
+  /** Whatever was half said is said again. */
   async again() {
     const { connection } = this;
     if (connection.signalingState === 'have-local-offer') await connection.setLocalDescription({ type: 'rollback' }).catch(() => {});
@@ -145,11 +146,6 @@ export class Peer {
   restart() {
     if (this.connection.signalingState === 'closed') return;
     this.connection.restartIce();
-  }
-
-  /** After a resume that lost messages: whatever was half said is said again. */
-  async renegotiate() {
-    await this.again();
   }
 
   configure(configuration) {

@@ -36,7 +36,7 @@ export class Quality {
     const level = lossPct > 12 || rttMs > 900 ? 'weak' : lossPct > 4 || rttMs > 400 ? 'fair' : 'good';
     this.handlers.show({ level, rttMs, lossPct, kbps });
     this.count += 1;
-    if (this.count % 5 === 1) this.handlers.report({ rttMs: Math.round(rttMs), lossPct: Math.round(lossPct * 10) / 10 });
+    if (this.count % 5 === 1) this.handlers.report({ rttMs, lossPct });
     return this.adapt(level, kbps);
   }
 

@@ -1,6 +1,6 @@
 // The call's socket: a seat in the consult's room that outlives a lost link.
 
-import { backOff, get, post, Problem } from './api.js';
+import { backOff, get, openSocket, post, Problem } from './api.js';
 import { callable } from './chips.js';
 import { Peer } from './peer.js';
 
@@ -19,17 +19,16 @@ export class Room {
     this.iceServers = [];
     this.rosterVersion = -1;
     this.attempt = 0;
-    this.hurry = () => {
-      if (this.left) return;
+    this.gone = new AbortController();
+    const hurry = () => {
       if (this.timer) this.connect();
       // The link moved from Wi-Fi to mobile: the old paths are dead even if nothing says so yet.
       for (const peer of this.peers.values()) peer.restart();
     };
     // A page that goes away says so; one that only lost its link cannot, and its seat is held.
-    this.farewell = () => this.leave();
-    window.addEventListener('pagehide', this.farewell);
-    window.addEventListener('online', this.hurry);
-    navigator.connection?.addEventListener?.('change', this.hurry);
+    window.addEventListener('pagehide', () => this.leave(), this.gone);
+    window.addEventListener('online', hurry, this.gone);
+    navigator.connection?.addEventListener?.('change', hurry, this.gone);
     this.connect();
   }
 
@@ -40,8 +39,7 @@ export class Room {
   connect() {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-    const socket = new WebSocket(`${scheme}//${location.host}/api/v1/consults/${encodeURIComponent(this.consult)}/call`, 'hoichan.call.v1');
+    const socket = openSocket(`/consults/${encodeURIComponent(this.consult)}/call`, 'hoichan.call.v1');
     this.socket = socket;
     this.joined = false;
     this.heard = Date.now();
@@ -107,7 +105,7 @@ export class Room {
     for (const peer of this.peers.values()) peer.configure(this.configuration);
     this.roster(message.roster);
     this.handlers.state('joined');
-    if (message.renegotiate) for (const peer of this.peers.values()) await peer.renegotiate();
+    if (message.renegotiate) for (const peer of this.peers.values()) await peer.again();
     else if (resumed) for (const peer of this.peers.values()) if (peer.state === 'restoring') peer.restart();
   }
 
@@ -191,9 +189,7 @@ export class Room {
     this.left = true;
     clearTimeout(this.timer);
     clearInterval(this.watch);
-    window.removeEventListener('pagehide', this.farewell);
-    window.removeEventListener('online', this.hurry);
-    navigator.connection?.removeEventListener?.('change', this.hurry);
+    this.gone.abort();
     for (const peer of this.peers.values()) peer.close();
     this.peers.clear();
     this.socket?.close(1000);

@@ -2,9 +2,8 @@
 
 import { request } from './api.js';
 import { byId, announce, el, fill, show, text, whileBusy } from './dom.js';
-import { sentence } from './forms.js';
 import { forget, unsent } from './store.js';
-import { t } from './texts.js';
+import { sentence, t } from './texts.js';
 
 const data = document.body.dataset;
 

@@ -3,9 +3,8 @@
 import { get, post, insist, query } from './api.js';
 import { byId, announce, button, el, fill, show } from './dom.js';
 import { day, time, weekday, wireNow } from './format.js';
-import { sentence } from './forms.js';
 import { uuid7 } from './ids.js';
-import { t } from './texts.js';
+import { sentence, t } from './texts.js';
 
 const names = new Map();
 
@@ -52,8 +51,7 @@ export class Slots {
 
   draw(items, message, bad = false) {
     fill(byId('slot-problem'), message ? el('p', { class: `notice ${bad ? 'bad' : ''}`, testid: 'slot-message' }, message) : null);
-    const days = Map.groupBy ? Map.groupBy(items, (slot) => day(slot.start)) : grouped(items);
-    fill(byId('slot-list'), [...days].map(([, slots]) => [
+    fill(byId('slot-list'), byDay(items).map((slots) => [
       el('h3', {}, weekday(slots[0].start)),
       el('ul', { class: 'slots' }, slots.map((slot) => el('li', {}, this.slotButton(slot)))),
     ]));
@@ -85,8 +83,9 @@ export class Slots {
   }
 }
 
-function grouped(items) {
-  const days = new Map();
-  for (const slot of items) days.set(day(slot.start), [...(days.get(day(slot.start)) ?? []), slot]);
-  return days;
+/** Earliest first, as they came: a list for each day. */
+function byDay(items) {
+  const days = {};
+  for (const slot of items) (days[day(slot.start)] ??= []).push(slot);
+  return Object.values(days);
 }

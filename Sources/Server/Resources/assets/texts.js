@@ -18,3 +18,11 @@ export function t(key, values) {
 export function label(section, code) {
   return table[section]?.[code] ?? code;
 }
+
+/** The server's own details are English, and more exact: an English page shows them; a Vietnamese one says the code. */
+export function sentence(problem) {
+  if (problem?.status === 0) return t('error.network');
+  if (lang === 'en' && problem?.detail) return problem.detail;
+  const known = label('error', problem?.code);
+  return known === problem?.code || !known ? problem?.body?.title || problem?.detail || t('error.unexpected') : known;
+}
