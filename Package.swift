@@ -69,6 +69,11 @@ let package = Package(
       name: "StorageSQLite",
       dependencies: ["Domain", "Coordinator", "Storage", grdb, sqlite, logging, metrics],
       swiftSettings: strict),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(
+      name: "StoragePostgres",
+      dependencies: ["CPostgres", "Domain", "Coordinator", "Storage", crypto, logging, metrics],
+      swiftSettings: strict),
     .target(
       name: "Realtime",
       dependencies: [
@@ -92,7 +97,7 @@ let package = Package(
     .executableTarget(
       name: "hoichan",
       dependencies: [
-        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "Realtime", "Server", arguments,
+        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server", arguments,
         configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
       ],
       resources: [.copy("Resources")],
@@ -105,7 +110,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "StorageConformance",
-      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", grdb, logging],
+      dependencies: ["Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", grdb, logging],
       swiftSettings: strict),
     .testTarget(
       name: "RealtimeTests",

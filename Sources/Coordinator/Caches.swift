@@ -93,19 +93,18 @@ final class BusyCache: Sendable {
     return result
   }
 
-  func invalidate(_ practitioners: [String]) {
+  /// Of these practitioners, or of all.
+  func invalidate(_ practitioners: [String]?) {
     state.withLock { state in
+      guard let practitioners else {
+        state.cells = [:]
+        state.all += 1
+        return
+      }
       for practitioner in practitioners {
         state.cells[practitioner] = nil
         state.generations[practitioner, default: 0] += 1
       }
-    }
-  }
-
-  func invalidateAll() {
-    state.withLock { state in
-      state.cells = [:]
-      state.all += 1
     }
   }
 }

@@ -74,7 +74,7 @@ extension Coordinator {
       let changed = person
       return .ok(changed.json, version: changed.version)
     }
-    sessions.invalidateAll()
+    sessionsChanged()
     return answer
   }
 
@@ -119,7 +119,7 @@ extension Coordinator {
       try tx.log([AccessEntry(caller, "grant", "tokens/\(id)", facility: nil, at: now)])
       return .noContent
     }
-    sessions.invalidateAll()
+    sessionsChanged()
     return answer
   }
 
@@ -149,6 +149,7 @@ extension Coordinator {
   }
 
   package func accessLog(_ call: Call, person: String?, subject: String?, page: Page) async throws -> Answer {
+    try await store.settle()
     let caller = call.caller
     try caller.require(.readAccessLog)
     try page.require { Int64($0) != nil }

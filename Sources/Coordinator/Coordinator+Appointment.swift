@@ -48,7 +48,7 @@ extension Coordinator {
         let booked = consult
         return .created(try booked.json(for: caller, directory, now: now), version: booked.version)
       }
-      busy.invalidate([practitionerId] + (left.value.map { [$0] } ?? []))
+      timesChanged([practitionerId] + (left.value.map { [$0] } ?? []))
       return answer
     } catch let taken as SlotTaken {
       throw try await rejection(for: taken, start: start, minutes: minutes, directory)

@@ -70,7 +70,7 @@ extension Coordinator {
             specialty: practitioner?.specialty, actor: "system", data: data), at: now)
       }
     }
-    directory.invalidate()
-    busy.invalidateAll()
+    directoryChanged()
+    timesChanged(nil)
   }
 }

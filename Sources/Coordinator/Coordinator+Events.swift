@@ -16,6 +16,8 @@ extension Coordinator {
 
   /// Whether a cursor can be served, and the log's bounds at that moment. No cursor is the head: from now on.
   package func resolve(_ text: String?) async throws -> (verdict: CursorVerdict, bounds: LogBounds) {
+    // Whoever wrote before asks for a log that has it.
+    try await store.settle()
     guard let text else {
       let bounds = try await logBounds()
       return (.serve(after: bounds.head.seq), bounds)

@@ -8,7 +8,7 @@ extension Coordinator {
       (try machine.conclude(now: now), conclusion)
     }
     // A written opinion gives its appointment's time back.
-    busy.invalidateAll()
+    timesChanged(nil)
     return answer
   }
 

@@ -27,6 +27,8 @@ extension Coordinator {
       // and this one must not begin.
       guard let current = try tx.person(person.id), current.passwordHash == person.passwordHash, !current.disabled
       else { throw Rejection(.unauthenticated, "The user name or the password is wrong.") }
+      // Whoever ends the person's sessions at this moment ends this one too, or comes first.
+      try tx.hold(current)
       try tx.insert(session)
       try tx.log([AccessEntry(caller, "sign-in", "people/\(person.id)", facility: nil, at: now)])
     }
@@ -68,7 +70,7 @@ extension Coordinator {
       _ = try tx.revokeSession(caller.sessionId, at: now)
       try tx.log([AccessEntry(caller, "sign-out", "people/\(caller.personId)", facility: nil, at: now)])
     }
-    sessions.invalidateAll()
+    sessionsChanged()
   }
 
   /// Which of these sessions still hold; sockets ask twice a second.

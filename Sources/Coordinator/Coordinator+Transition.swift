@@ -60,7 +60,7 @@ extension Coordinator {
           for: caller, directory, vehicles: vehicles, outcomes: outcomes, reasons: reasons, now: now),
         version: moved.version)
     }
-    if transition == .decline || transition == .cancel || transition == .noShow { busy.invalidateAll() }
+    if transition == .decline || transition == .cancel || transition == .noShow { timesChanged(nil) }
     return answer
   }
 

@@ -32,13 +32,7 @@ package struct Coordinator: Sendable {
     directory = DirectoryCache(store: store)
     busy = BusyCache(store: store)
     sessions = SessionCache()
-    // Another process may have changed anything: people, schedules, claims.
-    store.onCommit { [directory, busy, sessions] source in
-      guard source == .anotherProcess else { return }
-      directory.invalidate()
-      busy.invalidateAll()
-      sessions.invalidateAll()
-    }
+    Self.listen(to: store, directory, busy, sessions)
   }
 
   /// One transaction; with an idempotency key, its answer is kept in the same one, so that a repeated call gets the
@@ -65,7 +59,7 @@ package struct Coordinator: Sendable {
       sealed.body = try answer.body.map { try secrets.seal($0) }
       try tx.keep(
         KeptAnswer(bodyHash: key.bodyHash, answer: sealed), scope: key.scope, key: key.key,
-        until: now + Call.Idempotency.lifetime)
+        until: now + Call.Idempotency.lifetime, now: now)
       return answer
     }
   }

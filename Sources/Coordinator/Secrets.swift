@@ -6,6 +6,8 @@ import Foundation
 package struct Secrets: Sendable {
   private let anchorKey: SymmetricKey
   private let answerKey: SymmetricKey
+  /// Tells whether two nodes have the same key, and nothing about it.
+  package let fingerprint: String
 
   /// `key`: `HOICHAN_SECRET_KEY`, or what stands in the data folder; at least 32 bytes.
   package init(key: [UInt8]) {
@@ -15,6 +17,7 @@ package struct Secrets: Sendable {
     }
     anchorKey = derive("anchor")
     answerKey = derive("answer")
+    fingerprint = derive("fingerprint").withUnsafeBytes { Self.hex(Array($0.prefix(8))) }
   }
 
   /// 256 bits of chance, in base64url: tokens, tickets, links.

@@ -34,8 +34,14 @@ package struct HTTPServer: Sendable {
   package func service(
     logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
   ) throws -> some Service {
-    let settings = services.settings
-    return Application(
+    try Self.application(responder, services.settings, logger: logger, onRunning: onRunning)
+  }
+
+  static func application(
+    _ responder: some HTTPResponder<AppContext>, _ settings: ServerSettings, logger: Logger,
+    onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+  ) throws -> some Service {
+    Application(
       responder: responder,
       server: try builder(settings),
       configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1_024),
@@ -44,15 +50,14 @@ package struct HTTPServer: Sendable {
   }
 
   /// How many connections are held at once, all in all and from one address.
-  private var connections: ConnectionLimits {
-    let settings = services.settings
-    return ConnectionLimits(total: settings.connections, perAddress: settings.connectionsPerAddress) { address in
+  private static func connections(_ settings: ServerSettings) -> ConnectionLimits {
+    ConnectionLimits(total: settings.connections, perAddress: settings.connectionsPerAddress) { address in
       settings.trustedProxies.contains { $0.contains(ClientAddress(address)) }
     }
   }
 
-  private func builder(_ settings: ServerSettings) throws -> HTTPServerBuilder {
-    let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
+  private static func builder(_ settings: ServerSettings) throws -> HTTPServerBuilder {
+    let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections(settings)))
     guard let tls = settings.tls else { return plain }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: try Self.reading(tls.certificate) { try NIOSSLCertificate.fromPEMFile($0) }.map {

@@ -7,33 +7,53 @@ package struct Migration: Sendable {
   package var name: String
   /// In the shared dialect, with `BIGINT` and `BYTEA` for the few types on which the engines differ.
   package var script: String
+  /// The number that a release must know at least to work with the schema from this step on: smaller than the step's
+  /// own when the step only adds, so that the release before goes on beside it, and can even be started again.
+  package var neededBy: Int64
+
+  package init(number: Int64, name: String, script: String, neededBy: Int64) {
+    self.number = number
+    self.name = name
+    self.script = script
+    self.neededBy = neededBy
+  }
 }
 
 package enum Migrations {
   package static let all: [Migration] = [
-    Migration(number: 1, name: "first release", script: Schema.release1)
+    Migration(number: 1, name: "first release", script: Schema.release1, neededBy: 1),
+    Migration(number: 2, name: "several nodes", script: Schema.release2, neededBy: 2),
   ]
 
   /// Brings the schema up to date inside the open transaction, under the engine's lock. Returns what it ran.
   ///
-  /// Throws when the database was written by a later release than this one.
-  package static func run(on connection: any SQLConnection, now: Instant) throws -> [Migration] {
+  /// Throws when the database was brought by a later release to where this one cannot follow.
+  package static func run(
+    _ migrations: [Migration] = all, on connection: any SQLConnection, now: Instant
+  ) throws -> [Migration] {
     try connection.script(Schema.migrationTable)
-    let done = try refuseNewer(on: connection)
-    var ran: [Migration] = []
-    for migration in all where !done.contains(migration.number) {
+    let done = try refuseNewer(than: migrations, on: connection)
+    let wanted = migrations.filter { !done.contains($0.number) }
+    for migration in wanted {
       try connection.script(migration.script)
       try connection.run(SQLs.record, [.int(migration.number), .text(migration.name), .instant(now)])
-      ran.append(migration)
     }
-    return ran
+    if !wanted.isEmpty, let needed = migrations.map(\.neededBy).max() {
+      try connection.run(SQLs.setNeeded, [.text(String(needed))])
+    }
+    return wanted
   }
 
-  /// The migrations that the database has; throws when one of them is from a later release.
+  /// The migrations that the database has; throws when this release is too old for one of them.
   @discardableResult
-  package static func refuseNewer(on connection: any SQLConnection) throws -> [Int64] {
+  package static func refuseNewer(than migrations: [Migration] = all, on connection: any SQLConnection) throws
+    -> [Int64]
+  {
     let done = try connection.rows(SQLs.done, []) { $0.int(0) }
-    if let last = done.max(), last > (all.last?.number ?? 0) {
+    let known = migrations.last?.number ?? 0
+    guard let last = done.max(), last > known else { return done }
+    let needed = try connection.first(SQLs.needed, []) { $0.text(0) }.flatMap { Int64($0) } ?? last
+    guard needed <= known else {
       throw NewerSchema(description: "the database has schema \(last), which is newer than this release knows")
     }
     return done
@@ -41,6 +61,12 @@ package enum Migrations {
 
   private enum SQLs {
     static let done = SQL("SELECT number FROM migration")
+    static let needed = SQL("SELECT value FROM meta WHERE name = 'schema.neededBy'")
+    static let setNeeded = SQL(
+      """
+      INSERT INTO meta (name, value) VALUES ('schema.neededBy', $1)
+      ON CONFLICT (name) DO UPDATE SET value = excluded.value
+      """)
     static let record = SQL("INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)")
   }
 }

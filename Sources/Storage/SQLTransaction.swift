@@ -6,11 +6,16 @@ package final class SQLTransaction: StoreTransaction {
   package let connection: any SQLConnection
   /// The log's head, once it was read or moved in this transaction: nobody else can append meanwhile.
   var head: (seq: Int64, chain: [UInt8])?
+  /// Whether rows were put into an outbox, for the sequencer.
+  package internal(set) var hasOutgoing = false
 
   package init(_ connection: any SQLConnection) { self.connection = connection }
 
   /// To be called when a transaction begins and when a part of it was taken back: what it knew may not hold any more.
-  package func forget() { head = nil }
+  package func forget() {
+    head = nil
+    hasOutgoing = false
+  }
 }
 
 /// The last row of a page is named by its key; lists ask for one more than they give to know whether there is one.

@@ -1,5 +1,13 @@
 /// The tables. The schema keeps what promises it can: one holder a cell, a gapless key of events, states that exist.
-enum Schema {
+package enum Schema {
+  /// Every table, those that others refer to first.
+  package static let tables = [
+    "meta", "setting", "facility", "practitioner", "schedule_session", "vehicle", "cell_offset", "claim", "consult",
+    "consult_document", "consult_reason", "appointment", "outcome", "trip", "trip_milestone", "trip_position",
+    "trip_link", "person", "session", "ticket", "kept_answer", "deadline", "event", "access_log", "anchor",
+    "event_outbox", "access_outbox", "lease", "node", "node_message", "call_room",
+  ]
+
   static let migrationTable = """
     CREATE TABLE IF NOT EXISTS migration (
       number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)
@@ -140,5 +148,37 @@ enum Schema {
     CREATE TABLE anchor (
       log TEXT NOT NULL CHECK (log IN ('events', 'access')), seq BIGINT NOT NULL, chain BYTEA NOT NULL,
       sealed_at BIGINT NOT NULL, hmac BYTEA NOT NULL, PRIMARY KEY (log, seq)) /* clustered */;
+    """
+
+  /// Several nodes over one database.
+  static let release2 = """
+    /* What was committed and has no number yet, in the order in which it was written. */
+    CREATE TABLE event_outbox (
+      id BIGINT NOT NULL PRIMARY KEY /* counted */, event_id TEXT NOT NULL, type TEXT NOT NULL, time BIGINT NOT NULL,
+      subject TEXT NOT NULL, facilities TEXT NOT NULL, specialty TEXT, actor TEXT NOT NULL, data TEXT NOT NULL);
+    CREATE TABLE access_outbox (
+      id BIGINT NOT NULL PRIMARY KEY /* counted */, at BIGINT NOT NULL, bucket BIGINT NOT NULL, person TEXT NOT NULL,
+      person_name TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, facility TEXT,
+      UNIQUE (person, subject, action, bucket));
+
+    /* Who alone may do something, until when by the database's clock; every new holder has a higher term. */
+    CREATE TABLE lease (
+      name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, term BIGINT NOT NULL, until_at BIGINT NOT NULL)
+      /* clustered */;
+    INSERT INTO lease (name, holder, term, until_at) VALUES ('sequencer', '', 0, 0);
+
+    CREATE TABLE node (
+      id TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL, version TEXT NOT NULL, started_at BIGINT NOT NULL,
+      heartbeat_at BIGINT NOT NULL, state TEXT NOT NULL CHECK (state IN ('serving', 'draining'))) /* clustered */;
+
+    /* What is too large to go from node to node in a notification. Nothing that must outlive a crash. */
+    CREATE /* unlogged */ TABLE node_message (
+      id TEXT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX node_message_at ON node_message (at);
+
+    /* A call's room as its node last kept it; the term is higher with every node that takes it over. */
+    CREATE TABLE call_room (
+      consult TEXT NOT NULL PRIMARY KEY REFERENCES consult (id), node TEXT, term BIGINT NOT NULL,
+      document TEXT NOT NULL) /* clustered */;
     """
 }

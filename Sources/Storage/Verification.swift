@@ -36,7 +36,8 @@ extension Store {
   package func verify(
     secrets: Secrets, head: (seq: Int64, chain: [UInt8])? = nil
   ) async throws -> VerificationReport {
-    try await read { transaction in
+    try await settle()
+    return try await read { transaction in
       guard let tables = transaction as? SQLTransaction else { throw StoreFailure("this store has no tables") }
       return try tables.verify(secrets: secrets, head: head)
     }

@@ -1,3 +1,4 @@
+import Coordinator
 import GRDBSQLite
 import Storage
 
@@ -47,6 +48,14 @@ final class SQLiteConnection: SQLConnection {
     }
   }
 
+  func post(_ sql: SQL, _ values: [SQLValue]) throws { try run(sql, values) }
+
+  func postOne(_ sql: SQL, _ values: [SQLValue]) throws {
+    guard try run(sql, values) == 1 else { throw StaleVersion() }
+  }
+
+  var isOnlyWriter: Bool { true }
+
   func script(_ text: String) throws {
     let code = sqlite3_exec(handle, Self.translate(text), nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code, text) }
@@ -74,7 +83,10 @@ final class SQLiteConnection: SQLConnection {
   }
 
   /// `$1` is a *name* in SQLite; `?1` is the first parameter.
-  private static func numbered(_ text: String) -> String { text.replacing("$", with: "?") }
+  private static func numbered(_ text: String) -> String {
+    text.replacing("$", with: "?").replacing(
+      SQL.databaseNow, with: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
+  }
 
   private func bind(_ statement: OpaquePointer, _ values: [SQLValue]) throws {
     for (offset, value) in values.enumerated() {

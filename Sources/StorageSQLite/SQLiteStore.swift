@@ -11,7 +11,7 @@ package final class SQLiteStore: Store {
   private let writer: Writer
   private let readers: Readers
   private let checkpointer: Checkpointer
-  private let listeners: Listeners
+  private let listeners: Listeners<StoreChange>
   private let locks: [DataLock]
   private let isClosed = Atomic<Bool>(false)
   package let path: String
@@ -39,7 +39,7 @@ package final class SQLiteStore: Store {
     checkpointer = Checkpointer(queue: try open("checkpoint"), logger: logger)
     writer = Writer(
       queue: first, checkpointer: checkpointer, logger: logger, busyTimeoutMilliseconds: busyTimeoutMilliseconds,
-      committed: listeners.tell)
+      changed: listeners.tell)
     readers = Readers(
       queues: try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) })
     checkpointer.start()
@@ -106,7 +106,12 @@ package final class SQLiteStore: Store {
     withExtendedLifetime(lock) {}
   }
 
-  package func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { listeners.add(body) }
+  package func onChange(_ body: @escaping @Sendable (StoreChange) -> Void) { listeners.add(body) }
+
+  /// The one writer numbers what it writes.
+  package func settle() async throws {}
+
+  package let peers: any Peers = NoPeers()
 
   /// Makes a new file that only its owner may read, whatever the umask is; SQLite's log and index take after it. One
   /// that is there already is not touched: closing it here would drop this process's locks on it.
@@ -162,13 +167,4 @@ package final class SQLiteStore: Store {
       throw error
     }
   }
-}
-
-/// Who wants to hear of commits.
-private final class Listeners: Sendable {
-  private let bodies = Mutex<[@Sendable (CommitSource) -> Void]>([])
-
-  func add(_ body: @escaping @Sendable (CommitSource) -> Void) { bodies.withLock { $0.append(body) } }
-
-  func tell(_ source: CommitSource) { for body in bodies.withLock({ $0 }) { body(source) } }
 }

@@ -16,7 +16,7 @@ final class Writer: Sendable {
   private let checkpointer: Checkpointer
   private let logger: Logger
   private let busyTimeoutMilliseconds: Int
-  private let committed: @Sendable (CommitSource) -> Void
+  private let changed: @Sendable (StoreChange) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let groups = Atomic<Int>(0)
   private let failed = Atomic<Bool>(false)
@@ -31,13 +31,13 @@ final class Writer: Sendable {
 
   init(
     queue: DatabaseQueue, checkpointer: Checkpointer, logger: Logger, busyTimeoutMilliseconds: Int,
-    committed: @escaping @Sendable (CommitSource) -> Void
+    changed: @escaping @Sendable (StoreChange) -> Void
   ) {
     self.queue = queue
     self.checkpointer = checkpointer
     self.logger = logger
     self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
-    self.committed = committed
+    self.changed = changed
   }
 
   func start() {
@@ -73,13 +73,15 @@ final class Writer: Sendable {
         groups.add(1, ordering: .relaxed)
         groupCounter.increment()
         jobCounter.increment(by: group.count)
-        committed(.thisProcess)
+        changed(.committed)
+        changed(.logged)
         wal.groupCommitted(checkpointer)
       }
       // Changes only when somebody beside this connection wrote: the command line, for one.
       if let now = try? dataVersion(connection), now != version {
         version = now
-        committed(.anotherProcess)
+        changed(.changedElsewhere)
+        changed(.logged)
       }
     }
   }

@@ -5,11 +5,10 @@ import Domain
 import Foundation
 import Logging
 import Server
-import StorageSQLite
 
 /// The opened database and the use cases over it: what every command begins with.
 struct Deployment {
-  let store: SQLiteStore
+  let store: any Store
   let coordinator: Coordinator
   let secrets: Secrets
   let logger: Logger
@@ -23,19 +22,24 @@ struct Deployment {
     case use
   }
 
-  /// - Parameter publish: where positions and presence go; only a server has somebody to tell.
+  /// - Parameters:
+  ///   - isDemo: its key may stand in the database, since its passwords are public anyway.
+  ///   - publish: where positions and presence go; only a server has somebody to tell.
   init(
-    _ settings: Settings, _ purpose: Purpose, logger: Logger,
+    _ settings: Settings, _ purpose: Purpose, isDemo: Bool = false, logger: Logger,
     publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }
-  ) throws {
+  ) async throws {
     self.logger = logger
     // What is made here holds patients' records: its owner's only.
     umask(0o077)
-    if purpose == .use, !FileManager.default.fileExists(atPath: settings.databasePath) {
-      throw ValidationError("There is no database at \(settings.databasePath).")
+    store = try settings.database.open(purpose, logger: logger)
+    do {
+      secrets = Secrets(key: try await SecretKey.read(settings, store, mayMake: purpose != .use, isDemo: isDemo))
+      if case .postgres = settings.database { try await SecretKey.check(secrets, store) }
+    } catch {
+      store.close()
+      throw error
     }
-    store = try SQLiteStore(path: settings.databasePath, logger: logger, serves: purpose == .serve)
-    secrets = Secrets(key: try SecretKey.read(settings, mayMake: purpose != .use))
     let publicURL = settings.server.publicURL ?? Self.address(settings)
     coordinator = Coordinator(
       store: store, secrets: secrets, publicURL: { publicURL }, logger: logger, publish: publish)
@@ -65,14 +69,49 @@ struct Deployment {
 
 /// The deployment's secret key: a setting, or a file beside the database that only its owner reads.
 enum SecretKey {
-  static func read(_ settings: Settings, mayMake: Bool) throws -> [UInt8] {
+  static func read(_ settings: Settings, _ store: any Store, mayMake: Bool, isDemo: Bool) async throws -> [UInt8] {
     if let text = settings.secretKey {
       guard text.utf8.count >= 32 else {
         throw UnreadableFile(path: "HOICHAN_SECRET_KEY", reason: "it must have at least 32 characters")
       }
       return Array(text.utf8)
     }
-    let file = URL(fileURLWithPath: settings.databasePath).deletingLastPathComponent().appending(path: "secret.key")
+    switch settings.database {
+    case .sqlite(let path): return try besideDatabase(path, mayMake: mayMake)
+    case .postgres: return try await ofDemo(store, isDemo: isDemo)
+    }
+  }
+
+  /// Every node needs the same key, and a demo's stands where each finds it. Nobody else's does: whoever reads the
+  /// database must not be able to seal it.
+  private static func ofDemo(_ store: any Store, isDemo: Bool) async throws -> [UInt8] {
+    let name = "demo.key"
+    let key =
+      if isDemo {
+        try await store.write { tx -> String? in
+          guard try tx.meta("demo") != nil || tx.people(page: Page(limit: 1)).isEmpty else { return nil }
+          return try tx.settleMeta(name, Secrets.random())
+        }
+      } else {
+        try await store.read { try $0.meta(name) }
+      }
+    guard let key else {
+      throw ValidationError(
+        "HOICHAN_SECRET_KEY is needed with PostgreSQL: at least 32 characters, the same on every node.")
+    }
+    return Array(key.utf8)
+  }
+
+  /// Refuses a node whose key is not the other nodes'.
+  static func check(_ secrets: Secrets, _ store: any Store) async throws {
+    let known = try await store.write { try $0.settleMeta("key.fingerprint", secrets.fingerprint) }
+    guard known == secrets.fingerprint else {
+      throw ValidationError("HOICHAN_SECRET_KEY is not the key with which this database was begun (docs/SECURITY.md).")
+    }
+  }
+
+  private static func besideDatabase(_ path: String, mayMake: Bool) throws -> [UInt8] {
+    let file = URL(fileURLWithPath: path).deletingLastPathComponent().appending(path: "secret.key")
     if let known = try known(file) { return known }
     guard mayMake else {
       throw UnreadableFile(path: file.path, reason: "it is not there; put it back beside the database")

@@ -11,7 +11,7 @@ struct SettingsOptions: ParsableArguments {
   @Option(help: "A JSON file of settings, such as {\"database\": \"sqlite:/var/lib/hoichan/hoichan.sqlite\"}.")
   var config: String?
 
-  @Option(help: "sqlite:PATH. Also HOICHAN_DATABASE.")
+  @Option(help: "sqlite:PATH or postgres://…. Also HOICHAN_DATABASE.")
   var database: String?
 
   @Option(help: "trace, debug, info, notice, warning, error or critical. Also HOICHAN_LOG_LEVEL.")
@@ -74,7 +74,7 @@ struct Settings {
     "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets",
   ]
 
-  var databasePath: String
+  var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
   var server: ServerSettings
@@ -88,11 +88,7 @@ struct Settings {
       (text(key, secret: secret) ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     }
 
-    let database = text("database", secret: true) ?? "sqlite:./data/hoichan.sqlite"
-    guard database.hasPrefix("sqlite:"), database.count > 7 else {
-      throw ValidationError("HOICHAN_DATABASE must be sqlite:PATH in this release.")
-    }
-    databasePath = URL(fileURLWithPath: String(database.dropFirst(7))).path
+    database = try Database(text("database", secret: true) ?? "sqlite:./data/hoichan.sqlite")
     secretKey = text("secret.key", secret: true)
     let level = text("log.level") ?? "info"
     guard let parsed = Logger.Level(rawValue: level) else {

@@ -10,7 +10,7 @@ import NIOCore
 import Realtime
 import Server
 import ServiceLifecycle
-import StorageSQLite
+import StoragePostgres
 import UnixSignals
 
 /// Puts the parts together: the one place that knows all of them.
@@ -30,19 +30,30 @@ enum Wiring {
     let registry = PrometheusRegistry()
     MetricsSystem.bootstrap(registry)
     let publisher = FeedPublisher()
-    let deployment = try Deployment(settings, .serve, logger: logger, publish: publisher.publish)
+    let opened = try await WaitingServer.open(settings, logger: logger) {
+      try await Deployment(settings, .serve, isDemo: isDemo, logger: logger, publish: publisher.publish)
+    }
+    // Stopped before there was a database.
+    guard let deployment = opened else { return }
     defer { deployment.store.close() }
     try await prepare(deployment)
 
     var serverSettings = settings.server
     serverSettings.isDemo = isDemo
+    for (label, help) in settings.database.metricDescriptions { registry.describe(label, help) }
     let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
+    let node = NodeService(deployment.store, settings)
     var services: [any Service] = [
       DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms,
     ]
     if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
     // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
-    services.append(try app.server.service(logger: logger) { ready($0) })
+    services.append(
+      try app.server.service(logger: logger) { port in
+        node.serves(port)
+        ready(port)
+      })
+    services.append(node)
     let group = ServiceGroup(
       configuration: .init(
         services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -61,7 +72,7 @@ enum Wiring {
     var settings = try await SettingsOptions.parse([]).read(["database": "sqlite:\(folder.path)/hoichan.sqlite"])
     settings.secretKey = String(repeating: "-", count: 32)
     let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
-    let deployment = try Deployment(settings, .make, logger: logger)
+    let deployment = try await Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
     let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
     return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
@@ -78,7 +89,7 @@ struct App {
     _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
-    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + SQLiteStore.metricDescriptions {
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions {
       registry.describe(label, help)
     }
     let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)

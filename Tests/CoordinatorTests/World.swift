@@ -229,7 +229,12 @@ final class InterruptedStore: Store {
 
   func check() async throws { try await base.check() }
 
-  func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void) { base.onCommit(body) }
+  func settle() async throws { try await base.settle() }
+
+  var peers: any Peers { base.peers }
+  func close() { base.close() }
+
+  func onChange(_ body: @escaping @Sendable (StoreChange) -> Void) { base.onChange(body) }
 }
 
 extension Span {

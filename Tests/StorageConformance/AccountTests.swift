@@ -31,9 +31,11 @@ import Testing
         changed.vehicleId = "xe-01"
         changed.grants = [Grant(role: .crew, facilities: ["38901"]), Grant(role: .monitor, facilities: [])]
         try tx.update(&changed)
-        var old = person
-        #expect(throws: StaleVersion.self) { try tx.update(&old) }
         return changed
+      }
+      await store.expectStale { tx in
+        var old = person
+        try tx.update(&old)
       }
       #expect(changed.version == 2)
       #expect(try await store.read { try $0.person("p1") } == changed)

@@ -5,17 +5,42 @@ import Logging
 import Storage
 import StorageSQLite
 import Synchronization
+import Testing
 
 /// An engine that the suite runs on. What a suite says of `any Store` holds for every one of them.
 enum Engine: String, CaseIterable, Sendable {
   case sqlite
+  case postgres
 
   /// A database of its own for one test, with the fixture's directory in it; closed and removed afterwards.
   func withStore<T>(_ body: (any Store) async throws -> T) async throws -> T {
     switch self {
     case .sqlite: try await withSQLite { store, _ in try await body(store) }
+    case .postgres: try await withPostgres { store, _ in try await body(SettledStore(store)) }
     }
   }
+}
+
+/// Waits, before it reads, until what was committed is in the log, as the use cases do that read the log.
+struct SettledStore: Store {
+  let base: any Store
+
+  init(_ base: any Store) { self.base = base }
+
+  func read<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T {
+    try await base.settle()
+    return try await base.read(body)
+  }
+
+  func write<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T {
+    try await base.write(body)
+  }
+
+  func check() async throws { try await base.check() }
+  func settle() async throws { try await base.settle() }
+  func onChange(_ body: @escaping @Sendable (StoreChange) -> Void) { base.onChange(body) }
+  var peers: any Peers { base.peers }
+  func close() { base.close() }
 }
 
 /// The same, for what only the embedded engine promises.
@@ -61,6 +86,20 @@ extension Store {
       for statement in sql { try tables.connection.run(statement, values) }
     }
   }
+
+  /// The transaction is tried again and again, finds another version each time, and leaves nothing.
+  func expectStale(_ body: @escaping @Sendable (any StoreTransaction) throws -> Void) async {
+    await #expect(throws: StoreFailure.self) {
+      try await write { tx in
+        try tx.setMeta("stale", "1")
+        try body(tx)
+      }
+    }
+    #expect(await (try? read { try $0.meta("stale") }) == .some(nil))
+  }
+
+  /// As if a later release had changed the schema so that only those that know this number can work with it.
+  func setNeeded(_ number: Int64) async throws { try await write { try $0.setMeta("schema.neededBy", "\(number)") } }
 
   func int(_ sql: SQL) async throws -> Int64? {
     try await read { transaction in

@@ -58,14 +58,22 @@ import Testing
         KeptAnswer(bodyHash: [], answer: Answer(.ok, body: [])),
       ]
       for (index, answer) in kept.enumerated() {
-        try await store.write { try $0.keep(answer, scope: "s", key: "k\(index)", until: until) }
+        try await store.write { try $0.keep(answer, scope: "s", key: "k\(index)", until: until, now: Fixture.now) }
         #expect(try await store.read { try $0.keptAnswer(scope: "s", key: "k\(index)", now: Fixture.now) } == answer)
       }
       #expect(try await store.read { try $0.keptAnswer(scope: "s2", key: "k0", now: Fixture.now) } == nil)
       #expect(try await store.read { try $0.keptAnswer(scope: "s", key: "K0", now: Fixture.now) } == nil)
       #expect(try await store.read { try $0.keptAnswer(scope: "s", key: "k0", now: until) } == nil)
+      // Two nodes with one key: the second's transaction is run again, and finds the first one's answer.
+      await #expect(throws: StoreFailure.self) {
+        try await store.write { tx in
+          try tx.setMeta("second", "1")
+          try tx.keep(kept[1], scope: "s", key: "k0", until: until, now: Fixture.now)
+        }
+      }
+      #expect(try await store.read { try $0.meta("second") } == nil)
       // After its time the key is free for another.
-      try await store.write { try $0.keep(kept[1], scope: "s", key: "k0", until: until + .hours(24)) }
+      try await store.write { try $0.keep(kept[1], scope: "s", key: "k0", until: until + .hours(24), now: until) }
       #expect(try await store.read { try $0.keptAnswer(scope: "s", key: "k0", now: until) } == kept[1])
     }
   }
@@ -79,7 +87,7 @@ import Testing
           try tx.insert(
             Ticket(secretHash: Secrets.hash(name), session: name, purpose: "events", consult: nil, expiresAt: end),
             now: now - .days(1))
-          try tx.keep(KeptAnswer(bodyHash: [], answer: .noContent), scope: name, key: "k", until: end)
+          try tx.keep(KeptAnswer(bodyHash: [], answer: .noContent), scope: name, key: "k", until: end, now: now)
           try tx.insert(Fixture.session(name, expiresAt: end))
           try tx.insert(Fixture.session("token-" + name, person: nil, expiresAt: end))
           _ = try tx.claim(resource: name, cells: 0..<2, holder: name, kind: "hold", expiresAt: end, now: now)

@@ -38,9 +38,11 @@ import Testing
         changed.priority = .emergency
         changed.destination = Place(facility: "38001")
         try tx.update(&changed)
-        var old = trip
-        #expect(throws: StaleVersion.self) { try tx.update(&old) }
         return changed
+      }
+      await store.expectStale { tx in
+        var old = trip
+        try tx.update(&old)
       }
       #expect(updated.version == 2)
       #expect(try await store.read { try $0.trip(trip.id) } == updated)

@@ -10,24 +10,8 @@ import Testing
   /// A booked consult, one that was declined, one that was cancelled and a signed one; anchors; reads.
   private static func fill(_ store: any Store) async throws {
     try await store.write { tx in
-      func booked(_ id: String, _ state: ConsultState, hour: Int64) throws -> Consult {
-        var consult = Fixture.consult(id)
-        try tx.insert(consult)
-        let appointment = Fixture.appointment("a-" + id, start: Fixture.start + .hours(hour), minutes: 25)
-        _ = try tx.claim(
-          resource: "bs-01", cells: Cell.range(start: appointment.start, minutes: 25), holder: id, kind: "appointment",
-          expiresAt: nil, now: Fixture.now)
-        try tx.insert(appointment, consult: id, by: "p1", at: Fixture.now)
-        consult.appointment = appointment
-        consult.practitioner = "bs-01"
-        consult.serving = "38901"
-        consult.state = state
-        try tx.update(&consult)
-        try tx.append(Fixture.draft(.consultScheduled, "consults/" + id), at: Fixture.now)
-        return consult
-      }
-      _ = try booked("c1", .scheduled, hour: 0)
-      var cancelled = try booked("c2", .scheduled, hour: 1)
+      _ = try booked("c1", .scheduled, hour: 0, tx)
+      var cancelled = try booked("c2", .scheduled, hour: 1, tx)
       try tx.free(holder: "c2", keeping: nil)
       try tx.endAppointment("a-c2", state: "cancelled", at: Fixture.now)
       cancelled.state = .cancelled
@@ -35,9 +19,10 @@ import Testing
       try tx.update(&cancelled)
       try tx.insert(Fixture.consult("c3"))
       try tx.append(Fixture.draft(.consultRequested, "consults/c3"), at: Fixture.now)
-      try tx.sealHeads(secrets, at: Fixture.now)
-
-      var signed = try booked("c4", .inProgress, hour: 2)
+    }
+    try await seal(store)
+    try await store.write { tx in
+      var signed = try booked("c4", .inProgress, hour: 2, tx)
       for version in 1...2 {
         var outcome = Outcome(
           consult: "c4", version: Int64(version), document: Array("document \(version)".utf8),
@@ -55,10 +40,38 @@ import Testing
       signed.state = .signed
       try tx.update(&signed)
       try tx.log([Fixture.access("p1"), Fixture.access("p2")])
-      try tx.sealHeads(secrets, at: Fixture.now)
+    }
+    try await seal(store)
+    try await store.write { tx in
       try tx.append(Fixture.draft(.consultRequested, "consults/c5"), at: Fixture.now)
       try tx.log([Fixture.access("p3")])
     }
+    try await store.settle()
+  }
+
+  private static func booked(
+    _ id: String, _ state: ConsultState, hour: Int64, _ tx: any StoreTransaction
+  ) throws -> Consult {
+    var consult = Fixture.consult(id)
+    try tx.insert(consult)
+    let appointment = Fixture.appointment("a-" + id, start: Fixture.start + .hours(hour), minutes: 25)
+    _ = try tx.claim(
+      resource: "bs-01", cells: Cell.range(start: appointment.start, minutes: 25), holder: id, kind: "appointment",
+      expiresAt: nil, now: Fixture.now)
+    try tx.insert(appointment, consult: id, by: "p1", at: Fixture.now)
+    consult.appointment = appointment
+    consult.practitioner = "bs-01"
+    consult.serving = "38901"
+    consult.state = state
+    try tx.update(&consult)
+    try tx.append(Fixture.draft(.consultScheduled, "consults/" + id), at: Fixture.now)
+    return consult
+  }
+
+  /// Seals the logs as far as they are numbered.
+  private static func seal(_ store: any Store) async throws {
+    try await store.settle()
+    try await store.write { try $0.sealHeads(secrets, at: Fixture.now) }
   }
 
   private static func sound(_ engine: Engine) async throws -> VerificationReport {
@@ -103,7 +116,7 @@ import Testing
     Damage(SQL("UPDATE event SET actor = 'x' WHERE seq = 7"), problems: "Event 7 does not fit the chain"),
     Damage(SQL("UPDATE event SET time = time + 1 WHERE seq = 1"), problems: "Event 1 does not fit the chain"),
     Damage(
-      SQL("UPDATE event SET chain = zeroblob(32) WHERE seq = 6"),
+      SQL("UPDATE event SET chain = (SELECT chain FROM event WHERE seq = 1) WHERE seq = 6"),
       problems: "Event 6 does not fit the chain", "Event 6 has another chain than the anchor", "Event 7 does not fit"),
     Damage(
       SQL("DELETE FROM event WHERE seq = 2"), problems: "Event 2 is missing", "Event 3 does not fit the chain"),
@@ -111,7 +124,7 @@ import Testing
       SQL("DELETE FROM event WHERE seq IN (1, 2)"), problems: "Event 1 to 2 are missing", "Event 3 does not fit"),
     Damage(
       SQL("DELETE FROM event WHERE seq >= 6"), problems: "ends at event 5", "2 outcomes are signed"),
-    Damage(SQL("UPDATE anchor SET hmac = zeroblob(32) WHERE seq = 3"), problems: "anchor at event 3 was not sealed"),
+    Damage(SQL("UPDATE anchor SET hmac = chain WHERE seq = 3"), problems: "anchor at event 3 was not sealed"),
     Damage(
       SQL("UPDATE access_log SET person = 'x' WHERE seq = 2"), problems: "Access log entry 2 does not fit"),
     Damage(
@@ -121,11 +134,11 @@ import Testing
       SQL("DELETE FROM access_log WHERE seq > 1"), problems: "The access log ends at access log entry 1, but the anchor"
     ),
     Damage(
-      SQL("UPDATE access_log SET chain = zeroblob(32) WHERE seq = 2"),
+      SQL("UPDATE access_log SET chain = (SELECT chain FROM access_log WHERE seq = 1) WHERE seq = 2"),
       problems: "Access log entry 2 does not fit", "Access log entry 2 has another chain than the anchor",
       "Access log entry 3 does not fit"),
     Damage(
-      SQL("UPDATE anchor SET hmac = zeroblob(32) WHERE log = 'access'"),
+      SQL("UPDATE anchor SET hmac = chain WHERE log = 'access'"),
       problems: "anchor at access log entry 2 was not sealed"),
     Damage(
       SQL("DELETE FROM claim WHERE holder_id = 'c1' AND cell = (SELECT min(cell) FROM claim)"),
@@ -154,14 +167,14 @@ import Testing
     Damage(
       SQL("UPDATE appointment SET state = 'booked' WHERE id = 'a-c2'"), problems: "appointment a-c2 is booked"),
     Damage(
-      SQL("UPDATE outcome SET document = zeroblob(3) WHERE version = 1"),
+      SQL("UPDATE outcome SET document = (SELECT body_hash FROM consult_document WHERE consult = 'c1') WHERE version = 1"),
       problems: "signature of version 1 of the outcome of consult c4 belongs to another"),
     // Somebody who also changes the hash is found by the log.
     Damage(
       SQL(
         """
-        UPDATE outcome SET document = zeroblob(0),
-          sha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' WHERE version = 2
+        UPDATE outcome SET document = (SELECT body_hash FROM consult_document WHERE consult = 'c1'),
+          sha256 = '039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81' WHERE version = 2
         """), problems: "Version 2 of the outcome of consult c4 is not what event 6 says"),
     Damage(
       SQL("UPDATE outcome SET sha256 = NULL, signed_by = NULL, signed_at = NULL WHERE version = 2"),
@@ -207,11 +220,11 @@ import Testing
       #expect(try await store.verify(secrets: Self.secrets).isSound)
       let report = try await store.verify(secrets: Self.secrets, head: head)
       #expect(report.problems.count == 1 && report.problems[0].contains("the given head is at 7"))
-      // Another event in its place.
+      // Another event in its place. The sequencer of several nodes remembers where the log ended.
       try await store.write { try $0.append(Fixture.draft(.consultRequested, "consults/other"), at: Fixture.now) }
       let replaced = try await store.verify(secrets: Self.secrets, head: head)
-      #expect(
-        replaced.problems.count == 1 && replaced.problems[0].contains("Event 7 has another chain than the given head"))
+      let words = engine == .sqlite ? "Event 7 has another chain than the given head" : "Event 7 is missing"
+      #expect(replaced.problems.first?.contains(words) == true)
     }
   }
 

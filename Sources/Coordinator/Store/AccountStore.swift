@@ -93,6 +93,8 @@ package protocol AccountStore {
   func people(page: Page) throws -> [Person]
   func insert(_ person: Person) throws
   func update(_ person: inout Person) throws
+  /// Keeps the person as they were read until the transaction ends, or throws `StaleVersion`.
+  func hold(_ person: Person) throws
 
   func session(_ id: String) throws -> Session?
   func session(secretHash: [UInt8]) throws -> Session?

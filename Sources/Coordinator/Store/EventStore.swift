@@ -96,13 +96,16 @@ package struct KeptAnswer: Sendable, Equatable {
 
 package protocol IdempotencyStore {
   func keptAnswer(scope: String, key: String, now: Instant) throws -> KeptAnswer?
-  func keep(_ answer: KeptAnswer, scope: String, key: String, until: Instant) throws
+  /// Throws `StaleVersion` when an answer is kept already that still holds.
+  func keep(_ answer: KeptAnswer, scope: String, key: String, until: Instant, now: Instant) throws
 }
 
 package protocol MetaStore {
   /// A deployment-wide fact: `epoch`, `created`, `demo`.
   func meta(_ name: String) throws -> String?
   func setMeta(_ name: String, _ value: String) throws
+  /// The first who says it decides; returns what holds.
+  func settleMeta(_ name: String, _ value: String) throws -> String
   /// Removes what has ended: sessions, tickets, kept answers, expired claims.
   func removeEnded(now: Instant) throws
   func seal(_ anchor: Anchor) throws

@@ -14,20 +14,46 @@ package protocol Store: Sendable {
   /// Throws `StoreFailure` when it could not do its work now: nobody can read, or what is written is not kept.
   func check() async throws
 
-  /// Called after every commit that may have appended events, from any thread; also when another process wrote.
-  func onCommit(_ body: @escaping @Sendable (CommitSource) -> Void)
+  /// Waits until what was committed before the call has its place in the log; not longer than `Limits.settleSeconds`,
+  /// since a log that is late is still in order.
+  func settle() async throws
+
+  /// Called from any thread, after the change holds.
+  func onChange(_ body: @escaping @Sendable (StoreChange) -> Void)
+
+  /// The other processes that serve this database.
+  var peers: any Peers { get }
+
+  /// Lets what waits be written, then ends; safe to call twice. Blocks.
+  func close()
 }
 
-package enum CommitSource: Sendable {
-  case thisProcess
-  /// Another process (the command line) wrote: whatever is cached may be out of date.
-  case anotherProcess
+/// What happened in the database.
+package enum StoreChange: Sendable {
+  /// This process committed something.
+  case committed
+  /// The log may hold more than before.
+  case logged
+  /// Others may have changed anything: whatever is cached may be out of date.
+  case changedElsewhere
 }
 
 /// The engine could not do its work: disk full, database locked for too long, closed. The caller may try again.
 package struct StoreFailure: Error, Sendable, CustomStringConvertible {
+  /// What may be said to anybody who asks; the rest is for the log.
+  package enum Kind: String, Sendable {
+    case unreachable = "the database cannot be reached"
+    case slow = "the database is too slow"
+    case full = "the database has no room"
+    case failed = "the database fails"
+  }
+
   package var description: String
-  package init(_ description: String) { self.description = description }
+  package var kind: Kind
+  package init(_ description: String, _ kind: Kind = .failed) {
+    self.description = description
+    self.kind = kind
+  }
 }
 
 /// Everything that can be asked of an open transaction.

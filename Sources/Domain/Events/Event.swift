@@ -96,7 +96,8 @@ package struct VolatileEvent: Sendable, Equatable {
   package var vehicle: String?
   /// The facility a trip goes to.
   package var destination: String?
-  package var data: EventData
+  /// JSON text.
+  package var data: String
 
   package init(
     id: String, type: VolatileType, time: Instant, subject: String, facilities: [String], specialty: Specialty? = nil,
@@ -110,14 +111,35 @@ package struct VolatileEvent: Sendable, Equatable {
     self.specialty = specialty
     self.vehicle = vehicle
     self.destination = destination
+    self.data = data.text
+  }
+
+  /// As another node said it; nil when it is none of this release.
+  package init?(json: JSON) {
+    guard let type = json["type"]?.string.flatMap(VolatileType.init(rawValue:)), let id = json["id"]?.string,
+      let time = json["time"]?.int, let subject = json["subject"]?.string, let data = json["data"]?.string
+    else { return nil }
+    self.init(
+      id: id, type: type, time: Instant(milliseconds: time), subject: subject,
+      facilities: (json["facilities"]?.array ?? []).compactMap(\.string),
+      specialty: json["specialty"]?.string.flatMap(Specialty.init(rawValue:)), vehicle: json["vehicle"]?.string,
+      destination: json["destination"]?.string, data: EventData())
     self.data = data
+  }
+
+  package var json: JSON {
+    .compact([
+      "id": .string(id), "type": .string(type.rawValue), "time": .int(time.milliseconds), "subject": .string(subject),
+      "facilities": .strings(facilities), "specialty": specialty.map { .string($0.rawValue) },
+      "vehicle": vehicle.map { .string($0) }, "destination": destination.map { .string($0) }, "data": .string(data),
+    ])
   }
 
   package var cloudEvent: String {
     var text = "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"type\":\"\(type.rawValue)\",\"source\":\""
     text += "/facilities/" + (facilities.first ?? "")
     text += "\",\"subject\":\"\(subject)\",\"time\":\"\(time.text)\""
-    text += ",\"datacontenttype\":\"application/json\",\"data\":" + data.text + "}"
+    text += ",\"datacontenttype\":\"application/json\",\"data\":" + data + "}"
     return text
   }
 }

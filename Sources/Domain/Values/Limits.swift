@@ -40,7 +40,7 @@ package enum Limits {
 
   // Storage.
   package static let groupCommit = 256
-  package static let rerunsOfLostRace = 5
+  package static let rerunsOfLostRace = 10
   package static let writeQueue = 4_096
   package static let readQueue = 4_096
   package static let readConnections = 4
@@ -51,6 +51,23 @@ package enum Limits {
   /// Rows that `verify` reads at once, and problems that it lists.
   package static let verifiedPage = 1_000
   package static let verifiedProblems = 100
+
+  // PostgreSQL and its nodes (docs/SCALING.md). Six to eight connections are best on two cores; more wait for one
+  // another.
+  package static let writeConnections = 8
+  package static let connectSeconds = 3
+  /// After so long a statement is given up by the server, and whoever waits for a connection is refused.
+  package static let statementSeconds = 5.0
+  /// How much longer an answer is waited for: a server that hangs gives nothing up.
+  package static let answerMarginSeconds = 2.0
+  /// How long a reader of the log waits for what was committed before.
+  package static let settleSeconds = 3.0
+  /// The leader renews its lease three times as often; the next one leads so long after its death.
+  package static let leaseMilliseconds = 2_000
+  package static let sequencedBatch = 500
+  package static let heartbeatMilliseconds = 1_000
+  /// Messages that wait to be told to other nodes.
+  package static let nodeMessages = 20_000
 
   // The feed.
   package static let ringEvents = 8_192

@@ -52,7 +52,7 @@ package final class CallRooms: Service {
     self.publish = publish
     self.logger = logger
     facts = CallFacts(coordinator, logger: logger)
-    coordinator.store.onCommit { [weak self] _ in self?.state.withLock { $0.isStale = true } }
+    coordinator.store.onChange { [weak self] _ in self?.state.withLock { $0.isStale = true } }
   }
 
   /// Records the facts of calls. On shutdown the seats are given up, and that is recorded too.

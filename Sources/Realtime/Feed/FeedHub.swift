@@ -35,9 +35,18 @@ package final class FeedHub: Service {
     sessions = SessionWatch(coordinator, logger: logger)
     // Commits that come while the log is being read are one wake-up.
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    coordinator.store.onCommit { [wake, sessions] _ in
-      sessions.noteCommit()
-      wake.yield()
+    coordinator.store.onChange { [wake, sessions] change in
+      switch change {
+      case .committed, .changedElsewhere: sessions.noteCommit()
+      case .logged: wake.yield()
+      }
+    }
+    coordinator.store.peers.onMessage { [sessions, weak self] message, _ in
+      switch message.kind {
+      case .sessions: sessions.noteCommit()
+      case .volatile: if let event = VolatileEvent(json: message.body) { self?.show(event) }
+      case .busy, .directory, .signInFailed, .call: break
+      }
     }
     publisher.connect(self)
   }
@@ -82,8 +91,13 @@ package final class FeedHub: Service {
   /// The session was signed out here: its sockets and streams close now, not half a second later.
   package func sessionEnded(_ id: String) { sessions.ended(id) }
 
-  /// Tells whoever watches, may see it and can keep up. Any thread.
+  /// Tells whoever watches, may see it and can keep up, on every node. Any thread.
   package func publish(_ event: VolatileEvent) {
+    show(event)
+    coordinator.store.peers.tell(PeerMessage(.volatile, event.json), to: nil)
+  }
+
+  private func show(_ event: VolatileEvent) {
     let item = VolatileItem(event)
     for loop in loops.withLock({ Array($0.values) }) { loop.publish(item) }
   }

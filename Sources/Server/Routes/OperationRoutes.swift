@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 import HTTPTypes
 import Logging
@@ -30,7 +31,8 @@ package struct OperationRoutes: Sendable {
         for check in checks {
           do { try await check.run() } catch {
             request.logger.warning("not ready", metadata: ["check": "\(check.name)", "error": "\(error)"])
-            throw Rejection(.unavailable, "Not ready: \(check.name).", retryAfter: 1)
+            // Whoever asks may be anybody: the reason stands in the log, and here only which kind it is.
+            throw Rejection(.unavailable, "Not ready: \(check.name): \(Self.reason(error)).", retryAfter: 1)
           }
         }
         return .json(["status": "ok"])
@@ -41,6 +43,14 @@ package struct OperationRoutes: Sendable {
         answers: [.text("text/plain", "The metrics.")], options: .unthrottled
       ) { [registry] _ in .text(registry.text + ProcessMetrics.text, type: PrometheusText.contentType) },
     ]
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let failure as StoreFailure: failure.kind.rawValue
+    case let rejection as Rejection: rejection.detail
+    default: "it failed"
+    }
   }
 
   /// The description, made once; it describes itself too.

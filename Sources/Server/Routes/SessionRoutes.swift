@@ -13,7 +13,7 @@ package struct SessionRoutes: Sendable {
     _ coordinator: Coordinator, settings: ServerSettings, signedOut: @escaping @Sendable (Caller) async -> Void
   ) {
     self.coordinator = coordinator
-    throttle = SignInThrottle(settings)
+    throttle = SignInThrottle(settings, coordinator.store.peers)
     self.signedOut = signedOut
   }
 
@@ -76,11 +76,20 @@ package struct SignInThrottle: Sendable {
   private let pairs: Throttle<Pair>
   private let names: Throttle<String>
   private let addresses: Throttle<UInt64>
+  private let peers: any Peers
 
-  package init(_ settings: ServerSettings) {
+  package init(_ settings: ServerSettings, _ peers: any Peers = NoPeers()) {
+    self.peers = peers
     pairs = Throttle(settings.signInRate, entries: settings.throttleEntries)
     names = Throttle(settings.signInNameRate, entries: settings.throttleEntries)
     addresses = Throttle(settings.signInAddressRate, entries: settings.throttleEntries)
+    // A guess counts on every node, whichever it was made on.
+    peers.onMessage { [self] message, _ in
+      guard message.kind == .signInFailed, let name = message.body["name"]?.string,
+        let address = message.body["address"]?.int
+      else { return }
+      count(name, UInt64(bitPattern: address))
+    }
   }
 
   /// - Throws: `tooMany` when there were too many failures.
@@ -93,8 +102,14 @@ package struct SignInThrottle: Sendable {
   }
 
   package func failed(_ name: String, from client: ClientAddress) {
-    _ = pairs.take(Pair(name: name, address: client.throttleKey))
+    count(name, client.throttleKey)
+    let address = Int64(bitPattern: client.throttleKey)
+    peers.tell(PeerMessage(.signInFailed, ["name": .string(name), "address": .int(address)]), to: nil)
+  }
+
+  private func count(_ name: String, _ address: UInt64) {
+    _ = pairs.take(Pair(name: name, address: address))
     _ = names.take(name)
-    _ = addresses.take(client.throttleKey)
+    _ = addresses.take(address)
   }
 }

@@ -9,6 +9,9 @@ package struct SQL: Sendable {
   package let text: String
   package let index: Int
 
+  /// What a statement says for the database's own clock, in milliseconds since 1970: nodes may disagree about theirs.
+  package static let databaseNow = "database_now()"
+
   private static let counter = Atomic<Int>(0)
 
   /// Make it once, as a `static let`: every call takes a number and, on each connection, a prepared handle.
@@ -63,8 +66,19 @@ package protocol SQLConnection: AnyObject {
   /// Runs a statement and reads its rows.
   func rows<T>(_ sql: SQL, _ values: [SQLValue], _ read: (any SQLRow) throws -> T) throws -> [T]
 
+  /// Runs a statement whose rows and count nobody asks for. An engine may send it along with what follows: it is
+  /// refused here, at a later statement, or by the commit.
+  func post(_ sql: SQL, _ values: [SQLValue]) throws
+
+  /// The same, where exactly one row has to change; otherwise `StaleVersion` is thrown, here or later.
+  func postOne(_ sql: SQL, _ values: [SQLValue]) throws
+
   /// Runs text as it is: migrations only.
   func script(_ text: String) throws
+
+  /// Whether nobody else can write while this transaction is open: then it gives the rows of the logs their numbers
+  /// itself. Otherwise they go to an outbox, and a sequencer numbers what was committed.
+  var isOnlyWriter: Bool { get }
 }
 
 extension SQLConnection {

@@ -19,19 +19,28 @@ extension SQLTransaction {
   }
 
   package func log(_ entries: [AccessEntry]) throws {
+    guard connection.isOnlyWriter else {
+      for entry in entries {
+        hasOutgoing = true
+        try connection.post(SQLs.addToOutbox, Self.columns(entry))
+      }
+      return
+    }
     // Asked one by one, since one call may hold the same entry twice.
     for entry in entries where try isNew(entry) {
       let head = try accessLogHead() ?? (seq: 0, chain: Self.genesis)
       var row = entry
       row.seq = head.seq + 1
-      let bucket = Self.bucket(of: entry)
-      try connection.run(
-        SQLs.insert,
-        [
-          .int(row.seq), .instant(row.at), .int(bucket), .text(row.person), .text(row.personName), .text(row.action),
-          .text(row.subject), .orNull(row.facility), .blob(Self.chain(after: head.chain, Self.canonical(row, bucket))),
-        ])
+      let chain = Self.chain(after: head.chain, Self.canonical(row, Self.bucket(of: row)))
+      try connection.post(SQLs.insert, [.int(row.seq)] + Self.columns(row) + [.blob(chain)])
     }
+  }
+
+  private static func columns(_ entry: AccessEntry) -> [SQLValue] {
+    [
+      .instant(entry.at), .int(bucket(of: entry)), .text(entry.person), .text(entry.personName), .text(entry.action),
+      .text(entry.subject), .orNull(entry.facility),
+    ]
   }
 
   package func accessLogHead() throws -> (seq: Int64, chain: [UInt8])? {
@@ -60,7 +69,7 @@ extension SQLTransaction {
     try connection.rows(SQLs.chain, [.int(seq), .int(Int64(limit))], Self.entry)
   }
 
-  private static func entry(_ row: any SQLRow) throws -> (entry: AccessEntry, bucket: Int64, chain: [UInt8]) {
+  package static func entry(_ row: any SQLRow) throws -> (entry: AccessEntry, bucket: Int64, chain: [UInt8]) {
     let entry = AccessEntry(
       seq: row.int(0), at: row.instant(1), person: row.text(3), personName: row.text(4), action: row.text(5),
       subject: row.text(6), facility: row.optionalText(7))
@@ -69,7 +78,20 @@ extension SQLTransaction {
 
   private enum SQLs {
     static let exists = SQL(
-      "SELECT 1 FROM access_log WHERE person = $1 AND subject = $2 AND action = $3 AND bucket = $4")
+      """
+      SELECT 1 FROM access_log WHERE person = $1 AND subject = $2 AND action = $3 AND bucket = $4
+      UNION ALL SELECT 1 FROM access_outbox WHERE person = $1 AND subject = $2 AND action = $3 AND bucket = $4
+      """)
+    /// Another transaction's same row is waited for, and then is the one.
+    static let addToOutbox = SQL(
+      """
+      INSERT INTO access_outbox (at, bucket, person, person_name, action, subject, facility)
+      SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT),
+        CAST($6 AS TEXT), CAST($7 AS TEXT)
+      WHERE NOT EXISTS (
+        SELECT 1 FROM access_log WHERE person = $3 AND subject = $6 AND action = $5 AND bucket = $2)
+      ON CONFLICT (person, subject, action, bucket) DO NOTHING
+      """)
     static let head = SQL("SELECT seq, chain FROM access_log ORDER BY seq DESC LIMIT 1")
     static let insert = SQL(
       """

@@ -14,7 +14,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ person: Person) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertPerson,
       [
         .text(person.id), .text(person.username), .text(person.name), .text(person.passwordHash),
@@ -24,14 +24,19 @@ extension SQLTransaction {
   }
 
   package func update(_ person: inout Person) throws {
-    let changed = try connection.run(
+    try connection.postOne(
       SQLs.updatePerson,
       [
         .text(person.id), .int(person.version), .text(person.name), .text(person.passwordHash), .bool(person.disabled),
         .orNull(person.practitionerId), .orNull(person.vehicleId), .text(Self.text(person.grants)),
       ])
-    guard changed == 1 else { throw StaleVersion() }
     person.version += 1
+  }
+
+  package func hold(_ person: Person) throws {
+    // One writer holds all there is.
+    guard !connection.isOnlyWriter else { return }
+    try connection.postOne(SQLs.hold, [.text(person.id), .int(person.version)])
   }
 
   package func session(_ id: String) throws -> Session? {
@@ -48,14 +53,14 @@ extension SQLTransaction {
   }
 
   package func insert(_ session: Session) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertSession,
       [
         .text(session.id), .text(session.kind.rawValue), .blob(session.secretHash), .orNull(session.person),
         .text(session.name), .text(Self.text(session.grants)), .instant(session.createdAt), .orNull(session.expiresAt),
       ])
     if let person = session.person {
-      try connection.run(SQLs.trimSessions, [.text(person), .int(Int64(Limits.sessionsPerPerson))])
+      try connection.post(SQLs.trimSessions, [.text(person), .int(Int64(Limits.sessionsPerPerson))])
     }
   }
 
@@ -64,7 +69,7 @@ extension SQLTransaction {
   }
 
   package func revokeSessions(of person: String, at now: Instant) throws {
-    try connection.run(SQLs.revokeAll, [.text(person), .instant(now)])
+    try connection.post(SQLs.revokeAll, [.text(person), .instant(now)])
   }
 
   package func liveSessions(_ ids: [String], now: Instant) throws -> Set<String> {
@@ -76,8 +81,8 @@ extension SQLTransaction {
   }
 
   package func insert(_ ticket: Ticket, now: Instant) throws {
-    try connection.run(SQLs.removeTickets, [.instant(now)])
-    try connection.run(
+    try connection.post(SQLs.removeTickets, [.instant(now)])
+    try connection.post(
       SQLs.insertTicket,
       [
         .blob(ticket.secretHash), .text(ticket.session), .text(ticket.purpose), .orNull(ticket.consult),
@@ -145,6 +150,7 @@ extension SQLTransaction {
         vehicle = $7, grants = $8
       WHERE id = $1 AND version = $2
       """)
+    static let hold = SQL("UPDATE person SET version = version WHERE id = $1 AND version = $2")
     static let session = SQL(
       """
       SELECT id, kind, secret_hash, person, name, grants, created_at, expires_at, revoked_at FROM session WHERE id = $1

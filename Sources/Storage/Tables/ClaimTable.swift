@@ -15,13 +15,13 @@ extension SQLTransaction {
 
   package func free(holder: String, keeping: (resource: String, cells: Range<Int64>)?) throws {
     if let keeping {
-      try connection.run(
+      try connection.post(
         SQLs.freeOthers,
         [
           .text(holder), .text(keeping.resource), .int(keeping.cells.lowerBound), .int(keeping.cells.upperBound),
         ])
     } else {
-      try connection.run(SQLs.free, [.text(holder)])
+      try connection.post(SQLs.free, [.text(holder)])
     }
   }
 
@@ -32,7 +32,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ appointment: Appointment, consult: String, by actor: String, at now: Instant) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertAppointment,
       [
         .text(appointment.id), .text(consult), .text(appointment.practitioner), .instant(appointment.start),
@@ -41,7 +41,7 @@ extension SQLTransaction {
   }
 
   package func endAppointment(_ id: String, state: String, at now: Instant) throws {
-    try connection.run(SQLs.endAppointment, [.text(id), .text(state), .instant(now)])
+    try connection.post(SQLs.endAppointment, [.text(id), .text(state), .instant(now)])
   }
 
   private enum SQLs {

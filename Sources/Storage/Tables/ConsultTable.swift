@@ -18,7 +18,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ consult: Consult) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insert,
       [
         .text(consult.id), .int(consult.version), .text(consult.state.rawValue), .text(consult.specialty.rawValue),
@@ -28,24 +28,23 @@ extension SQLTransaction {
         .orNull(consult.endedAt), .text(consult.createdBy), .text(consult.urgency.rawValue),
         .text(consult.mode.rawValue),
       ])
-    try connection.run(
+    try connection.post(
       SQLs.insertDocument, [.text(consult.id), .text(consult.document.text), .blob(consult.bodyHash)])
   }
 
   package func update(_ consult: inout Consult) throws {
-    let changed = try connection.run(
+    try connection.postOne(
       SQLs.update,
       [
         .text(consult.id), .int(consult.version), .text(consult.state.rawValue), .orNull(consult.practitioner),
         .orNull(consult.serving), .orNull(consult.appointment?.id), .orNull(consult.appointment?.start),
         .orNull(consult.appointment?.end), .bool(consult.overdue), .orNull(consult.startedAt), .orNull(consult.endedAt),
       ])
-    guard changed == 1 else { throw StaleVersion() }
     consult.version += 1
   }
 
   package func insert(_ reason: ConsultReason, of consult: Consult) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertReason,
       [
         .text(consult.id), .int(consult.version), .instant(reason.at), .text(reason.transition.rawValue),
@@ -71,7 +70,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ outcome: Outcome) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertOutcome,
       [
         .text(outcome.consult), .int(outcome.version), .blob(outcome.document), .instant(outcome.concludedAt),
@@ -81,13 +80,12 @@ extension SQLTransaction {
 
   package func sign(_ outcome: Outcome) throws {
     guard let signature = outcome.signature else { return }
-    let changed = try connection.run(
+    try connection.postOne(
       SQLs.sign,
       [
         .text(outcome.consult), .int(outcome.version), .text(signature.sha256), .text(signature.signedBy),
         .instant(signature.signedAt),
       ])
-    guard changed == 1 else { throw StaleVersion() }
   }
 
   private static func consult(_ row: any SQLRow) throws -> Consult {

@@ -3,11 +3,11 @@ package import Domain
 
 extension SQLTransaction {
   package func setDeadline(_ kind: Deadline.Kind, subject: String, at: Instant) throws {
-    try connection.run(SQLs.set, [.text(kind.rawValue), .text(subject), .instant(at)])
+    try connection.post(SQLs.set, [.text(kind.rawValue), .text(subject), .instant(at)])
   }
 
   package func clearDeadline(_ kind: Deadline.Kind, subject: String) throws {
-    try connection.run(SQLs.clear, [.text(kind.rawValue), .text(subject)])
+    try connection.post(SQLs.clear, [.text(kind.rawValue), .text(subject)])
   }
 
   package func takeDeadline(_ deadline: Deadline, now: Instant) throws -> Bool {

@@ -57,7 +57,7 @@ extension SQLTransaction {
   package func save(_ batch: DirectoryBatch) throws {
     // A parent may stand behind its child in the file: parents are set once all facilities are there.
     for facility in batch.facilities {
-      try connection.run(
+      try connection.post(
         SQLs.saveFacility,
         [
           .text(facility.code), .text(facility.name), .text(Folded.key(facility.name)),
@@ -67,10 +67,10 @@ extension SQLTransaction {
         ])
     }
     for facility in batch.facilities {
-      try connection.run(SQLs.setParent, [.text(facility.code), .orNull(facility.parent)])
+      try connection.post(SQLs.setParent, [.text(facility.code), .orNull(facility.parent)])
     }
     for practitioner in batch.practitioners {
-      try connection.run(
+      try connection.post(
         SQLs.savePractitioner,
         [
           .text(practitioner.id), .text(practitioner.name), .text(Folded.key(practitioner.name)),
@@ -79,10 +79,10 @@ extension SQLTransaction {
         ])
     }
     for practitioner in Set(batch.sessions.map(\.practitioner)) {
-      try connection.run(SQLs.removeSessions, [.text(practitioner)])
+      try connection.post(SQLs.removeSessions, [.text(practitioner)])
     }
     for session in batch.sessions {
-      try connection.run(
+      try connection.post(
         SQLs.saveSession,
         [
           .text(session.id), .text(session.practitioner), .int(Int64(session.weekday)), .int(session.startMinute),
@@ -91,7 +91,7 @@ extension SQLTransaction {
         ])
     }
     for vehicle in batch.vehicles {
-      try connection.run(
+      try connection.post(
         SQLs.saveVehicle, [.text(vehicle.id), .text(vehicle.label), .text(vehicle.facility), .text(vehicle.kind)])
     }
   }

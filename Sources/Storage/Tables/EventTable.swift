@@ -4,27 +4,43 @@ package import Domain
 /// The event log: gapless numbers, each row chained to the one before it.
 extension SQLTransaction {
   /// The chain before the first event.
-  static let genesis = [UInt8](repeating: 0, count: 32)
+  package static let genesis = [UInt8](repeating: 0, count: 32)
 
   package func append(_ draft: EventDraft, at now: Instant) throws {
-    // Read inside the transaction: the command line may have written beside the server.
-    let head =
-      try head ?? connection.first(SQLs.head, []) {
-        (seq: $0.int(0), chain: $0.blob(1))
-      } ?? (seq: 0, chain: Self.genesis)
-    var event = EventRecord(
-      seq: head.seq + 1, id: UUIDv7.make(at: now), type: draft.type.rawValue, time: now, subject: draft.subject,
+    let event = EventRecord(
+      seq: 0, id: UUIDv7.make(at: now), type: draft.type.rawValue, time: now, subject: draft.subject,
       facilities: draft.facilities, specialty: draft.specialty?.rawValue, actor: draft.actor,
       data: draft.data.text, chain: [])
+    if connection.isOnlyWriter {
+      try number(event)
+    } else {
+      hasOutgoing = true
+      try connection.post(SQLs.appendToOutbox, Self.columns(event))
+    }
+  }
+
+  /// Gives the event the next number.
+  private func number(_ draft: EventRecord) throws {
+    // Read inside the transaction: the command line may have written beside the server.
+    let head = try head ?? logHead()
+    var event = draft
+    event.seq = head.seq + 1
     event.chain = Self.chain(after: head.chain, event.canonicalBytes)
-    try connection.run(
-      SQLs.append,
-      [
-        .int(event.seq), .text(event.id), .text(event.type), .instant(now), .text(event.subject),
-        .text(event.facilities.joined(separator: ",")), .orNull(event.specialty), .text(event.actor), .text(event.data),
-        .blob(event.chain),
-      ])
+    try connection.post(SQLs.append, [.int(event.seq)] + Self.columns(event) + [.blob(event.chain)])
     self.head = (event.seq, event.chain)
+  }
+
+  /// Those that a transaction knows; number and chain come with the place in the log.
+  private static func columns(_ event: EventRecord) -> [SQLValue] {
+    [
+      .text(event.id), .text(event.type), .instant(event.time), .text(event.subject),
+      .text(event.facilities.joined(separator: ",")), .orNull(event.specialty), .text(event.actor), .text(event.data),
+    ]
+  }
+
+  /// Where the log ends.
+  package func logHead() throws -> (seq: Int64, chain: [UInt8]) {
+    try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (0, Self.genesis)
   }
 
   /// SHA-256 over the previous chain and these bytes.
@@ -43,15 +59,14 @@ extension SQLTransaction {
 
   package func logBounds() throws -> LogBounds {
     let epoch = try meta("epoch").flatMap { UInt64($0, radix: 16) } ?? 0
-    let head =
-      try connection.first(SQLs.head, []) { (seq: $0.int(0), chain: $0.blob(1)) } ?? (seq: 0, chain: Self.genesis)
+    let head = try logHead()
     // Nothing is pruned in this release, so the oldest position is the one before the first event.
     return LogBounds(
       epoch: epoch, oldest: Cursor(epoch: epoch, seq: 0, chain: Self.genesis),
       head: Cursor(epoch: epoch, seq: head.seq, chain: head.chain))
   }
 
-  private static func event(_ row: any SQLRow) throws -> EventRecord {
+  package static func event(_ row: any SQLRow) throws -> EventRecord {
     EventRecord(
       seq: row.int(0), id: row.text(1), type: row.text(2), time: row.instant(3), subject: row.text(4),
       facilities: row.text(5).split(separator: ",").map(String.init), specialty: row.optionalText(6),
@@ -64,6 +79,11 @@ extension SQLTransaction {
       """
       INSERT INTO event (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+      """)
+    static let appendToOutbox = SQL(
+      """
+      INSERT INTO event_outbox (event_id, type, time, subject, facilities, specialty, actor, data)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
       """)
     static let after = SQL(
       """

@@ -5,19 +5,24 @@ extension SQLTransaction {
   package func meta(_ name: String) throws -> String? { try connection.first(SQLs.read, [.text(name)]) { $0.text(0) } }
 
   package func setMeta(_ name: String, _ value: String) throws {
-    try connection.run(SQLs.write, [.text(name), .text(value)])
+    try connection.post(SQLs.write, [.text(name), .text(value)])
+  }
+
+  package func settleMeta(_ name: String, _ value: String) throws -> String {
+    try connection.post(SQLs.settle, [.text(name), .text(value)])
+    return try meta(name) ?? value
   }
 
   package func removeEnded(now: Instant) throws {
     let now = SQLValue.instant(now)
-    try connection.run(SQLs.removeTickets, [now])
-    try connection.run(SQLs.removeAnswers, [now])
-    try connection.run(SQLs.removeClaims, [now])
-    try connection.run(SQLs.removeSessions, [now])
+    try connection.post(SQLs.removeTickets, [now])
+    try connection.post(SQLs.removeAnswers, [now])
+    try connection.post(SQLs.removeClaims, [now])
+    try connection.post(SQLs.removeSessions, [now])
   }
 
   package func seal(_ anchor: Anchor) throws {
-    try connection.run(
+    try connection.post(
       SQLs.seal,
       [
         .text(anchor.log.rawValue), .int(anchor.seq), .blob(anchor.chain), .instant(anchor.sealedAt),
@@ -36,6 +41,7 @@ extension SQLTransaction {
     static let read = SQL("SELECT value FROM meta WHERE name = $1")
     static let write = SQL(
       "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+    static let settle = SQL("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
     static let removeTickets = SQL("DELETE FROM ticket WHERE expires_at <= $1")
     static let removeAnswers = SQL("DELETE FROM kept_answer WHERE until <= $1")
     static let removeClaims = SQL("DELETE FROM claim WHERE expires_at <= $1")

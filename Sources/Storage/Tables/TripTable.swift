@@ -24,7 +24,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ trip: Trip) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insert,
       [
         .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle), .orNull(trip.facility),
@@ -34,19 +34,18 @@ extension SQLTransaction {
   }
 
   package func update(_ trip: inout Trip) throws {
-    let changed = try connection.run(
+    try connection.postOne(
       SQLs.update,
       [
         .text(trip.id), .int(trip.version), .orNull(trip.consult), .orNull(trip.vehicle),
         .orNull(trip.destination.facility), .text(document(trip)), .bool(trip.machine.isClosed),
         .orNull(trip.position.map { Self.document($0) }),
       ])
-    guard changed == 1 else { throw StaleVersion() }
     trip.version += 1
   }
 
   package func insert(_ milestone: RecordedMilestone, trip: String) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertMilestone,
       [
         .text(trip), .text(milestone.milestone.rawValue), .instant(milestone.at), .instant(milestone.recordedAt),
@@ -56,9 +55,9 @@ extension SQLTransaction {
 
   package func insert(_ positions: [Position], trip: String) throws {
     for position in positions {
-      try connection.run(SQLs.insertPosition, [.text(trip), .instant(position.at), .text(Self.document(position))])
+      try connection.post(SQLs.insertPosition, [.text(trip), .instant(position.at), .text(Self.document(position))])
     }
-    try connection.run(SQLs.trimPositions, [.text(trip), .int(Int64(Limits.positionsKept))])
+    try connection.post(SQLs.trimPositions, [.text(trip), .int(Int64(Limits.positionsKept))])
   }
 
   package func links(of trip: String) throws -> [TripLink] {
@@ -70,7 +69,7 @@ extension SQLTransaction {
   }
 
   package func insert(_ link: TripLink) throws {
-    try connection.run(
+    try connection.post(
       SQLs.insertLink,
       [
         .text(link.id), .text(link.trip), .blob(link.secretHash), .text(link.createdBy), .instant(link.expiresAt),

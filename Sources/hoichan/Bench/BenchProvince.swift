@@ -141,7 +141,7 @@ struct BenchProvince: Sendable {
       "database": ConfigValue(stringLiteral: "sqlite:\(database)"), "log.level": "warning",
     ]
     let settings = try Settings(ConfigReader(provider: InMemoryProvider(name: "bench", values: values)))
-    let deployment = try Deployment(settings, .make, logger: Deployment.logger(settings))
+    let deployment = try await Deployment(settings, .make, logger: Deployment.logger(settings))
     defer { deployment.store.close() }
     return try await body(deployment)
   }

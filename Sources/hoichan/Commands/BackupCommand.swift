@@ -3,7 +3,6 @@ import Coordinator
 import Domain
 import Foundation
 import Storage
-import StorageSQLite
 
 /// An online backup: a server may go on beside it.
 struct BackupCommand: AsyncParsableCommand {
@@ -13,11 +12,12 @@ struct BackupCommand: AsyncParsableCommand {
   @Argument(help: "The file to write; it must not exist.") var file: String
 
   func run() async throws {
-    let path = try await settings.read().databasePath
+    let database = try await settings.read().database
     try await administer(settings) { coordinator, _ in
       let (secrets, now) = (coordinator.secrets, coordinator.now())
+      try await coordinator.store.settle()
       try await coordinator.store.write { try $0.sealHeads(secrets, at: now) }
-      try SQLiteFiles.backup(from: path, to: file)
+      try database.backup(to: file)
       let head = try await coordinator.logBounds().head
       print("backed up to \(file), with the log up to event \(head.seq)")
     }
@@ -33,7 +33,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await settings.read()
-    try SQLiteFiles.restore(file, to: settings.databasePath, now: .system)
+    try settings.database.restore(file, now: .system)
     print(
       "restored \(file). Readers of the feed begin anew; accounts, sessions and tokens are as they were at the backup.")
   }
@@ -52,7 +52,7 @@ struct VerifyCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await settings.read()
     let known = try head.map { try Self.head(in: $0) }
-    try Self.report(try SQLiteFiles.integrityCheck(settings.databasePath), count: nil)
+    try Self.report(try settings.database.integrityProblems(), count: nil)
     try await administer(self.settings) { coordinator, _ in
       let report = try await coordinator.store.verify(secrets: coordinator.secrets, head: known)
       print(

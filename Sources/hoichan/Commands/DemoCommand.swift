@@ -3,7 +3,6 @@ import Coordinator
 import Domain
 import Foundation
 import Logging
-import StorageSQLite
 
 /// A ready province to look at, on loopback only.
 struct DemoCommand: AsyncParsableCommand {
@@ -11,20 +10,19 @@ struct DemoCommand: AsyncParsableCommand {
     commandName: "demo", abstract: "Serves a made-up but complete province on this machine.")
   @OptionGroup var settings: SettingsOptions
   @Option(help: "The port.") var port: Int?
-  @Option(help: "The folder that holds the demo's database.") var data: String?
+  @Option(help: "The folder that holds the demo's database, unless HOICHAN_DATABASE is on PostgreSQL.")
+  var data: String?
   @Option(help: "The province's official code, such as 38 for Thanh Hóa.") var province: String?
   @Flag(help: "Starts over: what the demo's database held is lost.") var fresh = false
   @Flag(help: "Keeps playing a day's traffic.") var live = false
 
   func run() async throws {
-    let settings = try await settings.read([
-      "listen": port.map { "127.0.0.1:\($0)" }, "database": data.map { "sqlite:\($0)/hoichan.sqlite" },
-    ])
+    let settings = try await read()
     guard settings.isLoopback else {
       throw ValidationError("The demo's passwords are public: it listens on loopback only.")
     }
     let logger = Deployment.logger(settings)
-    if fresh { try SQLiteStore.remove(path: settings.databasePath) }
+    if fresh { try settings.database.remove() }
     try await Wiring.serve(settings, isDemo: true, live: live, logger: logger) { deployment in
       try await Self.fill(deployment, province: province)
     } ready: { port in
@@ -32,6 +30,12 @@ struct DemoCommand: AsyncParsableCommand {
       // The address must be seen at once also where the output is a file.
       fflush(nil)
     }
+  }
+
+  private func read() async throws -> Settings {
+    var settings = try await settings.read(["listen": port.map { "127.0.0.1:\($0)" }])
+    if case .sqlite = settings.database, let data { settings.database = try Database("sqlite:\(data)/hoichan.sqlite") }
+    return settings
   }
 
   /// Loads the province unless the database has one; a database that is in real use is left alone.

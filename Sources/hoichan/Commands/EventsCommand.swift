@@ -19,7 +19,7 @@ struct EventsCommand: AsyncParsableCommand {
     func run() async throws {
       try await administer(settings) { coordinator, call in
         let wake = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        coordinator.store.onCommit { _ in wake.continuation.yield() }
+        coordinator.store.onChange { _ in wake.continuation.yield() }
         let (verdict, bounds) = try await coordinator.resolve(after)
         guard case .serve(var position) = verdict else {
           throw ValidationError(

@@ -3,7 +3,6 @@ import Coordinator
 import Domain
 import Foundation
 import Logging
-import StorageSQLite
 
 /// Accounts of people. Passwords are read from standard input, so that they stand in no process list.
 struct UserCommand: AsyncParsableCommand {
@@ -148,7 +147,7 @@ func administer(
   let settings = try await options.read()
   var logger = Deployment.logger(settings)
   logger.logLevel = max(logger.logLevel, .warning)
-  let deployment = try Deployment(settings, purpose, logger: logger)
+  let deployment = try await Deployment(settings, purpose, logger: logger)
   defer { deployment.store.close() }
   do {
     try await body(deployment.coordinator, Call(try await deployment.administrator()))

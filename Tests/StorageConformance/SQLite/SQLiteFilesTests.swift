@@ -224,7 +224,9 @@ import Testing
 
   @Test func refusesABackupOfALaterRelease() async throws {
     try await withSQLite { store, path async throws in
-      try await store.run(Storage.SQL("INSERT INTO migration (number, name, applied_at) VALUES (999, 'later', 0)"))
+      try await store.run(
+        Storage.SQL("INSERT INTO migration (number, name, applied_at) VALUES (999, 'later', 0)"),
+        Storage.SQL("UPDATE meta SET value = '999' WHERE name = 'schema.neededBy'"))
       try SQLiteFiles.backup(from: path, to: path + ".backup")
       #expect(throws: NewerSchema.self) {
         try SQLiteFiles.restore(path + ".backup", to: path + "2", now: Fixture.now)

@@ -164,7 +164,9 @@ import Testing
               let answer = Answer(.ok, body: Array(repeating: 1, count: 4 << 20))
               await #expect(throws: StoreFailure.self) {
                 try await store.write {
-                  try $0.keep(KeptAnswer(bodyHash: [], answer: answer), scope: "s", key: "k", until: Fixture.now)
+                  try $0.keep(
+                    KeptAnswer(bodyHash: [], answer: answer), scope: "s", key: "k", until: Fixture.now,
+                    now: Fixture.now)
                 }
               }
             }
@@ -193,10 +195,10 @@ import Testing
 
   @Test func noticesThatAnotherProcessWrote() async throws {
     try await withSQLite { store, path async throws in
-      let (commits, told) = AsyncStream.makeStream(of: CommitSource.self)
+      let (commits, told) = AsyncStream.makeStream(of: StoreChange.self)
       let others = Counter()
-      store.onCommit { source in
-        if case .anotherProcess = source { others.add() }
+      store.onChange { source in
+        if case .changedElsewhere = source { others.add() }
         told.yield(source)
       }
       // What it wrote itself is no other's.
@@ -205,7 +207,7 @@ import Testing
       let other = try SQLiteStore(path: path, logger: .silent)
       defer { other.close() }
       try await other.write { try $0.setMeta("theirs", "1") }
-      for await source in commits { if case .anotherProcess = source { break } }
+      for await source in commits { if case .changedElsewhere = source { break } }
       #expect(try await store.read { try $0.meta("theirs") } == "1")
     }
   }
@@ -396,11 +398,17 @@ import Testing
       let later = Int64(Migrations.all.count + 1)
       try await store.run(
         Storage.SQL("INSERT INTO migration (number, name, applied_at) VALUES ($1, 'later', 0)"), values: [.int(later)])
+      // It only added something: this release goes on beside the later one.
+      try SQLiteStore(path: path, logger: .silent).close()
+      try await store.setNeeded(later)
       store.close()
       #expect(throws: NewerSchema.self) { try SQLiteStore(path: path, logger: .silent) }
       // It was left as it is, and nothing is held.
       let raw = try DatabaseQueue(path: path)
-      try await raw.write { try $0.execute(sql: "DELETE FROM migration WHERE number = ?", arguments: [later]) }
+      try await raw.write {
+        try $0.execute(sql: "DELETE FROM migration WHERE number = ?", arguments: [later])
+        try $0.execute(sql: "UPDATE meta SET value = '1' WHERE name = 'schema.neededBy'")
+      }
       let again = try SQLiteStore(path: path, logger: .silent)
       again.close()
     }

@@ -1,0 +1,231 @@
+import Coordinator
+import Domain
+import Foundation
+import Logging
+import Metrics
+import Storage
+import Synchronization
+
+/// One connection that listens to the other nodes and tells them things, outside every business transaction. What is
+/// said is not written to the disk before it is heard: a signal of a call must be quick, and means nothing later.
+final class NodeLink: Peers {
+  private struct State {
+    var outgoing: [(message: PeerMessage, to: String?)] = []
+    var nudges = false
+    var registration: (address: String, version: String)?
+    var isDraining = false
+    var isStopped = false
+  }
+
+  let node = UUIDv7.make(at: .system)
+  private let settings: PostgresSettings
+  private let logger: Logger
+  private let changed: @Sendable (StoreChange) -> Void
+  private let messages = Listeners<(PeerMessage, String)>()
+  private let outbox = Listeners<Void>()
+  private let state = Mutex(State())
+  private let ended = DispatchSemaphore(value: 0)
+  /// A pipe: a byte in it interrupts the thread's waiting.
+  private let wakeRead: Int32
+  private let wakeWrite: Int32
+  private let counter = Counter(label: "node.messages")
+
+  init(_ settings: PostgresSettings, logger: Logger, changed: @escaping @Sendable (StoreChange) -> Void) throws {
+    self.settings = settings.with("SET synchronous_commit = off")
+    self.logger = logger
+    self.changed = changed
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw StoreFailure("no pipe: \(String(cString: strerror(errno)))") }
+    (wakeRead, wakeWrite) = (ends[0], ends[1])
+    for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+  }
+
+  deinit {
+    close(wakeRead)
+    close(wakeWrite)
+  }
+
+  // MARK: From any thread
+
+  func tell(_ message: PeerMessage, to node: String?) {
+    let isFull = state.withLock { state in
+      guard state.outgoing.count < Limits.nodeMessages else { return true }
+      state.outgoing.append((message, node))
+      return false
+    }
+    if isFull {
+      logger.error("a message to other nodes is lost: too many wait", metadata: ["kind": "\(message.kind.rawValue)"])
+    } else {
+      wake()
+    }
+  }
+
+  func onMessage(_ body: @escaping @Sendable (PeerMessage, _ from: String) -> Void) {
+    messages.add { body($0.0, $0.1) }
+  }
+
+  /// Called when another node has put events into the outbox.
+  func onOutbox(_ body: @escaping @Sendable () -> Void) { outbox.add { body() } }
+
+  /// The leader, on another node, shall look into the outbox.
+  func nudgeSequencer() {
+    let isFirst = state.withLock { state in
+      defer { state.nudges = true }
+      return !state.nudges
+    }
+    if isFirst { wake() }
+  }
+
+  func register(address: String, version: String) {
+    state.withLock { $0.registration = (address, version) }
+    wake()
+  }
+
+  func drain() {
+    state.withLock { $0.isDraining = true }
+    wake()
+  }
+
+  func start() {
+    let thread = Thread { [self] in
+      work()
+      ended.signal()
+    }
+    thread.name = "hoichan-link"
+    thread.start()
+  }
+
+  /// Says what waits, and that this node is gone.
+  func stop() {
+    state.withLock { $0.isStopped = true }
+    wake()
+    ended.wait()
+  }
+
+  private func wake() {
+    var byte: UInt8 = 1
+    // A full pipe wakes too.
+    _ = write(wakeWrite, &byte, 1)
+  }
+
+  // MARK: The thread
+
+  private var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  private func work() {
+    var tries = 0
+    while !isStopped {
+      do {
+        let connection = try PostgresConnection(settings)
+        try connection.script("LISTEN hoichan")
+        tries = 0
+        // Nobody knows what was said meanwhile.
+        changed(.changedElsewhere)
+        changed(.logged)
+        try follow(connection)
+      } catch {
+        tries += 1
+        if tries == 1 { logger.error("the other nodes are not heard", metadata: ["error": "\(error)"]) }
+        let wait = Double.random(in: 0.5...1) * min(1, 0.05 * Double(1 << min(tries, 6)))
+        if !isStopped { Thread.sleep(forTimeInterval: wait) }
+      }
+    }
+  }
+
+  private func follow(_ connection: PostgresConnection) throws {
+    var nextBeat = ContinuousClock.now
+    while true {
+      let isLast = isStopped
+      try send(connection)
+      if isLast { return try leave(connection) }
+      if nextBeat <= .now {
+        try beat(connection)
+        nextBeat = .now + .milliseconds(Limits.heartbeatMilliseconds)
+      }
+      let left = (nextBeat - .now) / .milliseconds(1)
+      for notification in try connection.notifications(orWake: wakeRead, within: Int32(max(1, left))) {
+        try receive(notification, connection)
+      }
+      drainPipe()
+    }
+  }
+
+  private func drainPipe() {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    while read(wakeRead, &bytes, bytes.count) == bytes.count {}
+  }
+
+  private func send(_ connection: PostgresConnection) throws {
+    let (outgoing, nudges) = state.withLock { state in
+      defer { (state.outgoing, state.nudges) = ([], false) }
+      return (state.outgoing, state.nudges)
+    }
+    guard !outgoing.isEmpty || nudges else { return }
+    counter.increment(by: outgoing.count)
+    var lines = nudges ? [NodeMessages.encode(.outbox)] : []
+    for (message, to) in outgoing {
+      let line = NodeMessages.encode(.message(message, to: to))
+      guard line.utf8.count > NodeMessages.payloadBytes - node.utf8.count - 1 else {
+        lines.append(line)
+        continue
+      }
+      let id = UUIDv7.make(at: .system)
+      try connection.run(SQLs.keep, [.text(id), .text(line)])
+      lines.append(NodeMessages.encode(.stored(id, to: to)))
+    }
+    var payload = node
+    for line in lines {
+      if payload.utf8.count + line.utf8.count + 1 > NodeMessages.payloadBytes {
+        try connection.post(SQLs.tell, [.text(payload)])
+        payload = node
+      }
+      payload += "\n" + line
+    }
+    _ = try connection.rows(SQLs.tell, [.text(payload)]) { _ in }
+  }
+
+  private func receive(_ notification: PostgresConnection.Notification, _ connection: PostgresConnection) throws {
+    guard let (from, lines) = NodeMessages.split(notification.payload), from != node else { return }
+    for line in lines { try receive(NodeMessages.decode(line), from: from, connection) }
+  }
+
+  private func receive(_ line: NodeMessages.Line?, from: String, _ connection: PostgresConnection) throws {
+    switch line {
+    case .logged: changed(.logged)
+    case .outbox: outbox.tell(())
+    case .message(let message, let to): if to == nil || to == node { messages.tell((message, from)) }
+    case .stored(let id, let to):
+      guard to == nil || to == node else { return }
+      // It is gone when the database has crashed in between, as is whoever waits for it.
+      if let text = try connection.first(SQLs.kept, [.text(id)], { $0.text(0) }) {
+        try receive(NodeMessages.decode(text), from: from, connection)
+      }
+    case nil: break
+    }
+  }
+
+  /// Says that this node lives, and clears what was heard by everybody.
+  private func beat(_ connection: PostgresConnection) throws {
+    let (registration, isDraining) = state.withLock { ($0.registration, $0.isDraining) }
+    guard let registration else { return }
+    try connection.run(
+      NodeTable.beat,
+      [
+        .text(node), .text(registration.address), .text(registration.version),
+        .text(isDraining ? "draining" : "serving"),
+      ])
+    try connection.run(SQLs.clear, [])
+  }
+
+  private func leave(_ connection: PostgresConnection) throws {
+    try connection.run(NodeTable.leave, [.text(node)])
+    try connection.run(NodeTable.forget, [])
+  }
+
+  private enum SQLs {
+    static let tell = SQL("SELECT 1 FROM (SELECT pg_notify('hoichan', $1)) told")
+    static let keep = SQL("INSERT INTO node_message (id, at, body) VALUES ($1, database_now(), $2)")
+    static let kept = SQL("SELECT body FROM node_message WHERE id = $1")
+    static let clear = SQL("DELETE FROM node_message WHERE at < database_now() - 60000")
+  }
+}

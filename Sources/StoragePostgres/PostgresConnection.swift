@@ -1,0 +1,303 @@
+import CPostgres
+import Coordinator
+import Domain
+import Foundation
+import Storage
+
+/// One connection, used by the one thread that owns it. Always in libpq's pipeline mode: what nobody waits for is
+/// sent along with what somebody does, so that a booking takes four round trips, not ten.
+final class PostgresConnection: SQLConnection {
+  private struct Prepared {
+    let name: String
+    let parameters: [Oid]
+    let columns: [Oid]
+  }
+
+  /// What was sent and not yet answered.
+  private enum Sent {
+    case statement(SQL)
+    /// Exactly one row has to change.
+    case one(SQL)
+    /// Of a statement that is being prepared.
+    case preparation(SQL)
+
+    var sql: SQL {
+      switch self {
+      case .statement(let sql), .one(let sql), .preparation(let sql): sql
+      }
+    }
+  }
+
+  private let handle: OpaquePointer
+  private let answerSeconds: Double
+  private var prepared: [Prepared?] = []
+  private var sent: [Sent] = []
+  /// Whether a round trip was begun whose answers nobody has read yet.
+  private var owesAnswers = false
+  private var parameters = PostgresParameters()
+
+  /// Connects to the first host of the URI that can write. Blocks for `Limits.connectSeconds` a host at most.
+  init(_ settings: PostgresSettings) throws {
+    let keywords = settings.keywords
+    let names = keywords.map { strdup($0.name) } + [nil]
+    let values = keywords.map { strdup($0.value) } + [nil]
+    defer { for pointer in names + values { free(pointer) } }
+    let connected = names.map { UnsafePointer($0) }.withUnsafeBufferPointer { names in
+      values.map { UnsafePointer($0) }.withUnsafeBufferPointer { PQconnectdbParams(names.baseAddress, $0.baseAddress, 1) }
+    }
+    guard let connected else { throw PostgresFailure(connection: nil, "connect") }
+    handle = connected
+    answerSeconds = settings.statementSeconds + Limits.answerMarginSeconds
+    guard PQstatus(handle) == CONNECTION_OK else { throw PostgresFailure(connection: handle, "connect") }
+    guard PQserverVersion(handle) >= 150_000 else {
+      throw PostgresFailure(lost: "PostgreSQL 15 or newer is needed", "connect")
+    }
+    guard PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }) == "UTF8" else {
+      throw PostgresFailure(lost: "the database must have the encoding UTF8", "connect")
+    }
+    try script(settings.session)
+    PQsetNoticeProcessor(handle, { _, _ in }, nil)
+    guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw lost("connect") }
+  }
+
+  deinit { PQfinish(handle) }
+
+  var isOnlyWriter: Bool { false }
+
+  /// The server's process for this connection.
+  var backend: Int32 { PQbackendPID(handle) }
+
+  // MARK: Statements
+
+  @discardableResult
+  func run(_ sql: SQL, _ values: [SQLValue]) throws -> Int {
+    try send(.statement(sql), sql, values)
+    return try roundTrip { result, _ in Self.changed(result) } ?? 0
+  }
+
+  func post(_ sql: SQL, _ values: [SQLValue]) throws { try send(.statement(sql), sql, values) }
+
+  func postOne(_ sql: SQL, _ values: [SQLValue]) throws { try send(.one(sql), sql, values) }
+
+  func rows<T>(_ sql: SQL, _ values: [SQLValue], _ read: (any SQLRow) throws -> T) throws -> [T] {
+    let types = try prepare(sql).columns
+    try send(.statement(sql), sql, values)
+    return try roundTrip { result, _ in
+      try (0..<PQntuples(result)).map { try read(PostgresRow(result: result, row: $0, types: types)) }
+    } ?? []
+  }
+
+  /// Runs text in the simple protocol, which takes several statements at once: outside the pipeline.
+  func script(_ text: String) throws {
+    let isPipelined = PQpipelineStatus(handle) != PQ_PIPELINE_OFF
+    if isPipelined { try leavePipeline() }
+    let result = PQexec(handle, PostgresSchema.translate(text))
+    defer { PQclear(result) }
+    let status = PQresultStatus(result)
+    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else { throw failure(result, text) }
+    if isPipelined {
+      guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw lost(text) }
+    }
+  }
+
+  private func leavePipeline() throws {
+    try finish()
+    guard PQexitPipelineMode(handle) == 1, PQsetnonblocking(handle, 0) == 0 else { throw lost("leave the pipeline") }
+  }
+
+  // MARK: Transactions
+
+  /// Sends the statement along; `ends` waits until it and all before it were answered.
+  func begin(_ sql: SQL) throws {
+    try finish()
+    try post(sql, [])
+  }
+
+  /// Throws also when the server answers a commit with a rollback.
+  func commit() throws {
+    // An update that found another version must be known before it could be committed.
+    if sent.contains(where: { if case .one = $0 { true } else { false } }) { _ = try roundTrip { _, _ in } }
+    try send(.statement(Self.commit), Self.commit, [])
+    let answer = try roundTrip { result, _ in String(cString: PQcmdStatus(result)) }
+    guard answer == "COMMIT" else {
+      throw PostgresFailure(mismatch: "the transaction had failed before", "COMMIT")
+    }
+  }
+
+  /// Ends a transaction that wrote nothing; what the server answers is read when the connection is used next.
+  func endRead() throws {
+    try send(.statement(Self.commit), Self.commit, [])
+    try flushed()
+  }
+
+  func rollback() throws {
+    try finish()
+    guard PQtransactionStatus(handle) != PQTRANS_IDLE else { return }
+    try run(Self.rollback, [])
+  }
+
+  /// Reads what is still to come; failures of it concern nobody any more.
+  private func finish() throws {
+    do { _ = try roundTrip { _, _ in } } catch let failure as PostgresFailure where !failure.isConnectionLost {
+    } catch is StaleVersion {}
+  }
+
+  private static let commit = SQL("COMMIT")
+  private static let rollback = SQL("ROLLBACK")
+
+  // MARK: The pipeline
+
+  private func prepare(_ sql: SQL) throws -> Prepared {
+    if sql.index < prepared.count, let known = prepared[sql.index] { return known }
+    while prepared.count <= sql.index { prepared.append(nil) }
+    let name = "s\(sql.index)"
+    try settleOwed()
+    guard PQsendPrepare(handle, name, PostgresSchema.translateStatement(sql.text), 0, nil) == 1,
+      PQsendDescribePrepared(handle, name) == 1
+    else { throw lost(sql.text) }
+    sent += [.preparation(sql), .preparation(sql)]
+    let described = try roundTrip { result, _ in
+      Prepared(
+        name: name, parameters: (0..<PQnparams(result)).map { PQparamtype(result, $0) },
+        columns: (0..<PQnfields(result)).map { PQftype(result, $0) })
+    }
+    guard let described else { throw lost(sql.text) }
+    if let type = PostgresType.unreadable(described.parameters + described.columns) {
+      throw PostgresFailure(mismatch: "type \(type) is not used here", sql.text)
+    }
+    prepared[sql.index] = described
+    return described
+  }
+
+  private func send(_ kind: Sent, _ sql: SQL, _ values: [SQLValue]) throws {
+    let statement = try prepare(sql)
+    try settleOwed()
+    try parameters.set(values, statement.parameters, sql.text)
+    let isSent = parameters.withPointers { pointers in
+      PQsendQueryPrepared(
+        handle, statement.name, Int32(pointers.count), pointers, parameters.lengths, parameters.formats, 1)
+    }
+    guard isSent == 1 else { throw lost(sql.text) }
+    sent.append(kind)
+  }
+
+  /// Marks the end of what is sent together, and sends it.
+  private func flushed() throws {
+    guard PQpipelineSync(handle) == 1 else { throw lost("send") }
+    owesAnswers = true
+    try flush(until: Date(timeIntervalSinceNow: answerSeconds))
+  }
+
+  private func settleOwed() throws { if owesAnswers { try finish() } }
+
+  /// Waits for the answers to all that was sent, and reads the last one.
+  ///
+  /// Throws the first failure; the server passed over everything behind it.
+  private func roundTrip<T>(_ read: (OpaquePointer, SQL) throws -> T) throws -> T? {
+    if !owesAnswers {
+      if sent.isEmpty { return nil }
+      try flushed()
+    }
+    owesAnswers = false
+    let deadline = Date(timeIntervalSinceNow: answerSeconds)
+    let expected = sent
+    sent.removeAll(keepingCapacity: true)
+    var failed: (any Error)?
+    var value: T?
+    for (index, item) in expected.enumerated() {
+      while let result = try next(deadline) {
+        defer { PQclear(result) }
+        switch PQresultStatus(result) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
+          if case .one = item, Self.changed(result) != 1 { failed = failed ?? StaleVersion() }
+          guard failed == nil, index == expected.count - 1 else { continue }
+          do { value = try read(result, item.sql) } catch { failed = error }
+        case PGRES_PIPELINE_ABORTED: continue
+        default: failed = failed ?? failure(result, item.sql.text)
+        }
+      }
+    }
+    // The mark at the end.
+    let mark = try next(deadline)
+    defer { PQclear(mark) }
+    guard PQresultStatus(mark) == PGRES_PIPELINE_SYNC else { throw lost("receive") }
+    if let failed { throw failed }
+    return value
+  }
+
+  private static func changed(_ result: OpaquePointer) -> Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+  /// The next answer; nil between those of two statements.
+  private func next(_ deadline: Date) throws -> OpaquePointer? {
+    while PQisBusy(handle) == 1 {
+      try flush(until: deadline)
+      try wait(for: Int16(POLLIN), until: deadline)
+      guard PQconsumeInput(handle) == 1 else { throw lost("receive") }
+    }
+    let result = PQgetResult(handle)
+    if result == nil, PQstatus(handle) != CONNECTION_OK { throw lost("receive") }
+    return result
+  }
+
+  private func flush(until deadline: Date) throws {
+    while true {
+      let state = PQflush(handle)
+      if state == 0 { return }
+      guard state == 1 else { throw lost("send") }
+      // The server may want its answers read before it takes more.
+      try wait(for: Int16(POLLIN | POLLOUT), until: deadline)
+      guard PQconsumeInput(handle) == 1 else { throw lost("receive") }
+    }
+  }
+
+  private func wait(for events: Int16, until deadline: Date) throws {
+    while true {
+      var poll = pollfd(fd: PQsocket(handle), events: events, revents: 0)
+      let milliseconds = Int32(max(0, deadline.timeIntervalSinceNow * 1000).rounded(.up))
+      let ready = Glibc.poll(&poll, 1, milliseconds)
+      if ready > 0 { return }
+      if ready < 0, errno == EINTR { continue }
+      throw PostgresFailure(lost: "no answer within \(Int(answerSeconds)) s", "receive")
+    }
+  }
+
+  private func failure(_ result: OpaquePointer?, _ statement: String) -> PostgresFailure {
+    var failure = PostgresFailure(result, statement)
+    if PQstatus(handle) != CONNECTION_OK { failure.isConnectionLost = true }
+    return failure
+  }
+
+  private func lost(_ what: String) -> PostgresFailure { PostgresFailure(connection: handle, what) }
+
+  // MARK: Notifications
+
+  struct Notification {
+    let backend: Int32
+    let payload: String
+  }
+
+  /// Waits for notifications, for a byte in `wake`, or for the time to pass; then returns what came.
+  func notifications(orWake wake: Int32, within milliseconds: Int32) throws -> [Notification] {
+    try settleOwed()
+    var polls = [
+      pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+    ]
+    var known = taken()
+    guard known.isEmpty else { return known }
+    _ = Glibc.poll(&polls, 2, milliseconds)
+    guard PQconsumeInput(handle) == 1 else { throw lost("listen") }
+    known += taken()
+    return known
+  }
+
+  private func taken() -> [Notification] {
+    var taken: [Notification] = []
+    while let notification = PQnotifies(handle) {
+      taken.append(
+        Notification(backend: notification.pointee.be_pid, payload: String(cString: notification.pointee.extra)))
+      PQfreemem(notification)
+    }
+    return taken
+  }
+}
