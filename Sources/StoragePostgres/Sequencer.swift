@@ -113,10 +113,10 @@ final class Sequencer: Sendable {
 }
 
 /// Another node has taken the lease.
-private struct LeaseLost: Error {}
+struct LeaseLost: Error {}
 
 /// The holder of the lease in one term.
-private final class Leader {
+final class Leader {
   let term: Int64
   private let connection: PostgresConnection
   private let node: String
