@@ -14,6 +14,9 @@ extension Coordinator {
     return (consult, caller.has(.specialist) && caller.practitionerId == consult.practitioner ? .specialist : .station)
   }
 
+  /// Which facility lies under which: for whoever is known only by name and grants.
+  package func facilityTree() async throws -> FacilityTree { try await directory.get().tree }
+
   /// Appends `call.joined`, `call.left` or `call.ended`.
   package func recordCall(
     _ type: EventType, consult: Consult, by caller: Caller?, role: Role?, participants: Int

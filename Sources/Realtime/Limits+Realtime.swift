@@ -27,4 +27,6 @@ extension Limits {
   /// Facts of calls that wait to be recorded.
   package static let callFacts = 10_000
   package static let callSockets = 20_000
+  /// Rooms of nodes that are gone, taken over in one pass.
+  package static let roomsTakenOver = 100
 }

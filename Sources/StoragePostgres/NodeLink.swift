@@ -15,6 +15,7 @@ final class NodeLink: Peers {
     var registration: (address: String, version: String)?
     var isDraining = false
     var isStopped = false
+    var connectedAt: ContinuousClock.Instant?
   }
 
   let node = UUIDv7.make(at: .system)
@@ -76,6 +77,11 @@ final class NodeLink: Peers {
     if isFirst { wake() }
   }
 
+  var knowsWhoIsGone: Bool {
+    let since = state.withLock { $0.connectedAt }
+    return since.map { .now - $0 > .milliseconds(3 * Limits.heartbeatMilliseconds) } ?? false
+  }
+
   func register(address: String, version: String) {
     state.withLock { $0.registration = (address, version) }
     wake()
@@ -119,11 +125,13 @@ final class NodeLink: Peers {
         let connection = try PostgresConnection(settings)
         try connection.script("LISTEN hoichan")
         tries = 0
+        state.withLock { $0.connectedAt = .now }
         // Nobody knows what was said meanwhile.
         changed(.changedElsewhere)
         changed(.logged)
         try follow(connection)
       } catch {
+        state.withLock { $0.connectedAt = nil }
         tries += 1
         if tries == 1 { logger.error("the other nodes are not heard", metadata: ["error": "\(error)"]) }
         let wait = Double.random(in: 0.5...1) * min(1, 0.05 * Double(1 << min(tries, 6)))

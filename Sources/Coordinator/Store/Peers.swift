@@ -10,6 +10,9 @@ package protocol Peers: Sendable {
   func tell(_ message: PeerMessage, to node: String?)
   /// Called in the order in which messages came, from one thread.
   func onMessage(_ body: @escaping @Sendable (PeerMessage, _ from: String) -> Void)
+  /// Whether the others were heard for long enough to know who is gone: after an outage of the database everybody
+  /// looks gone at first.
+  var knowsWhoIsGone: Bool { get }
   /// From now on this process serves, and says so to the others.
   func register(address: String, version: String)
   /// It will be gone soon.
@@ -48,6 +51,7 @@ package struct NoPeers: Peers {
   package init() {}
   package func tell(_ message: PeerMessage, to node: String?) {}
   package func onMessage(_ body: @escaping @Sendable (PeerMessage, _ from: String) -> Void) {}
+  package let knowsWhoIsGone = true
   package func register(address: String, version: String) {}
   package func drain() {}
 }

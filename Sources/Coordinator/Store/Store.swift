@@ -57,7 +57,7 @@ package struct StoreFailure: Error, Sendable, CustomStringConvertible {
 }
 
 /// Everything that can be asked of an open transaction.
-package typealias StoreTransaction = AccountStore & ClaimStore & ConsultStore & DeadlineStore & DirectoryStore
+package typealias StoreTransaction = AccountStore & CallRoomStore & ClaimStore & ConsultStore & DeadlineStore & DirectoryStore
   & EventStore & IdempotencyStore & MetaStore & TripStore
 
 /// A page of a list: the items after a key, newest first unless said.

@@ -15,6 +15,12 @@ package struct Grant: Sendable, Equatable {
   }
 
   package var json: JSON { ["role": .string(role.rawValue), "facilities": .strings(facilities)] }
+
+  /// Nil for a role that this release does not know.
+  package init?(json: JSON) {
+    guard let role = json["role"]?.string.flatMap(Role.init(rawValue:)) else { return nil }
+    self.init(role: role, facilities: (json["facilities"]?.array ?? []).compactMap(\.string))
+  }
 }
 
 /// Which facility lies under which. Parents may form no cycle; the walk is bounded all the same.

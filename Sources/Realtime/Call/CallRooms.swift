@@ -2,26 +2,46 @@ package import Coordinator
 package import Domain
 package import Logging
 package import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 
-/// The rooms of all calls on this node. Every change of a room is one step under one lock, and what it sends is handed
-/// to the sockets' loops in that order; so each participant hears things in the order in which they happened.
+/// The calls of this node's sockets. Each consult's room is on one node, whose name its row in the database holds:
+/// here, or on another to which what the socket says is passed on (docs/ARCHITECTURE.md "Calls").
+///
+/// Every change of a room is one step under one lock, and what it sends is handed to the sockets' loops in that order;
+/// so each participant hears things in the order in which they happened.
 package final class CallRooms: Service {
   package static let subprotocol = "hoichan.call.v1"
   package static let socketLimits = SocketLimits(frame: Limits.signalBytes, message: Limits.signalBytes)
 
-  private struct Room {
+  struct Room {
     var machine: RoomMachine
     let consult: Consult
-    /// Where the timers of held seats run: the loop of whoever came first.
-    let loop: any EventLoop
+    /// Of the row that says that the room is here.
+    var term: Int64
     var timers: [String: Scheduled<Void>] = [:]
+    let openedAt = ContinuousClock.now
   }
 
-  private struct State {
+  /// Where a participant's socket is.
+  enum Wire {
+    case here(Socket)
+    case elsewhere(RemoteLink)
+  }
+
+  /// A socket of another node, as that one counts it.
+  struct RemoteLink: Hashable {
+    let node: String
+    let link: RoomMachine.Link
+  }
+
+  struct State {
     var rooms: [String: Room] = [:]
-    var sockets: [RoomMachine.Link: Socket] = [:]
+    var wires: [RoomMachine.Link: Wire] = [:]
+    var remoteLinks: [RemoteLink: (link: RoomMachine.Link, consult: String)] = [:]
+    /// Sockets here whose rooms are elsewhere.
+    var away: [RoomMachine.Link: (consult: String, place: RoomPlace)] = [:]
     var links = 0
     var isClosing = false
     /// Something was written, or somebody joined, since it was last asked who may be here.
@@ -29,16 +49,19 @@ package final class CallRooms: Service {
   }
 
   private static let reviewInterval = Duration.seconds(1)
+  /// A room that nobody joined is forgotten.
+  private static let emptyRoomLifetime = Duration.seconds(60)
 
   let sessions: SessionWatch
-  private let coordinator: Coordinator
+  let coordinator: Coordinator
+  let state = Mutex(State())
+  let logger: Logger
+  let keeper: RoomKeeper
   private let turn: TurnSettings
   private let grace: TimeAmount
   private let publish: @Sendable (VolatileEvent) -> Void
-  private let logger: Logger
   private let facts: CallFacts
   private let metrics = CallMetrics()
-  private let state = Mutex(State())
 
   /// `grace`: how long a seat is held after its socket.
   package init(
@@ -52,15 +75,28 @@ package final class CallRooms: Service {
     self.publish = publish
     self.logger = logger
     facts = CallFacts(coordinator, logger: logger)
-    coordinator.store.onChange { [weak self] _ in self?.state.withLock { $0.isStale = true } }
+    keeper = RoomKeeper(coordinator, logger: logger)
+    coordinator.store.onChange { [weak self] change in
+      self?.state.withLock { $0.isStale = true }
+      // What other nodes said meanwhile is lost.
+      if case .changedElsewhere = change { self?.dropRemoteLinks() }
+    }
+    coordinator.store.peers.onMessage { [weak self] message, node in
+      if message.kind == .call { self?.hear(message.body, from: node) }
+    }
   }
 
-  /// Records the facts of calls. On shutdown the seats are given up, and that is recorded too.
+  /// Records the facts of calls and keeps the rooms. On shutdown the seats are kept for whoever comes back to another
+  /// node, or to this one.
   package func run() async throws {
     await withGracefulShutdownHandler {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.reviewRegularly() }
-        await facts.run()
+        async let kept: Void = self.keeper.run(
+          current: { id in self.state.withLock { $0.rooms[id].map { ($0.machine.document, $0.term) } } },
+          lost: { self.lose($0, term: $1) })
+        await self.facts.run()
+        await kept
         group.cancelAll()
       }
     } onGracefulShutdown: {
@@ -72,6 +108,8 @@ package final class CallRooms: Service {
     while !Task.isCancelled {
       do {
         try await review()
+        try await takeOverOrphans()
+        try await reviewNodes()
       } catch {
         state.withLock { $0.isStale = true }
         logger.error("calls could not be reviewed; trying again", metadata: ["error": "\(error)"])
@@ -92,91 +130,115 @@ package final class CallRooms: Service {
         machine.dismiss { $0.caller.may(.joinCall(consult.scope())) != .allowed }
       }
     }
+    let now = ContinuousClock.now
+    let unused = state.withLock { state in
+      state.rooms.filter { $0.value.machine.isEmpty && now - $0.value.openedAt > Self.emptyRoomLifetime }.map(\.key)
+    }
+    for id in unused { _ = change(id) { _ in [] } }
   }
 
-  /// Lets a caller into the call of a consult, as whom it may be there.
+  /// Lets a caller into the call of a consult, as whom it may be there; finds out on which node the room is.
   package func admit(_ caller: Caller, consult id: String) async throws -> CallAdmission {
-    guard state.withLock({ !$0.isClosing && $0.sockets.count < Limits.callSockets }) else {
+    guard state.withLock({ !$0.isClosing && $0.wires.count + $0.away.count < Limits.callSockets }) else {
       throw Rejection(.unavailable, "No calls can be taken now.", retryAfter: 5)
     }
     do {
       let (consult, role) = try await coordinator.admit(caller, toCallOf: id)
-      return CallAdmission(rooms: self, consult: consult, participant: .init(caller: caller, role: role))
+      return CallAdmission(
+        rooms: self, consult: consult, participant: .init(caller: caller, role: role), place: try await place(consult))
     } catch let rejection as Rejection where rejection.code == .illegalTransition {
       // The consult was concluded while they were still talking: who lost the link may come back to the others.
-      let seated = state.withLock {
-        $0.rooms[id].flatMap { room in
-          room.machine.role(of: caller.personId).map { (room.consult, $0) }
-        }
-      }
-      guard let (consult, role) = seated else { throw rejection }
-      return CallAdmission(rooms: self, consult: consult, participant: .init(caller: caller, role: role))
+      guard let consult = try await coordinator.store.read({ try $0.consult(id) }),
+        let role = try await seatedRole(of: caller.personId, in: id)
+      else { throw rejection }
+      return CallAdmission(
+        rooms: self, consult: consult, participant: .init(caller: caller, role: role), place: try await place(consult))
     }
   }
 
   // MARK: For the sockets
 
-  func open(_ socket: Socket) -> RoomMachine.Link {
+  func open(_ socket: Socket, _ admission: CallAdmission) -> RoomMachine.Link {
     state.withLock { state in
       state.links += 1
-      state.sockets[state.links] = socket
+      if case .elsewhere = admission.place { state.away[state.links] = (admission.consult.id, admission.place) }
+      state.wires[state.links] = .here(socket)
       return state.links
     }
   }
 
+  /// What a socket of this node said.
   func receive(
-    _ message: CallMessage, on link: RoomMachine.Link, _ admission: CallAdmission, loop: any EventLoop
+    _ message: CallMessage, _ text: ByteBuffer, on link: RoomMachine.Link, _ admission: CallAdmission
+  ) throws(CallMistake) {
+    if case .elsewhere(let node, _) = admission.place { return pass(text, on: link, admission, to: node) }
+    try receive(message, on: link, in: admission.consult.id, as: admission.participant)
+  }
+
+  /// What a participant of a room here said, wherever its socket is.
+  func receive(
+    _ message: CallMessage, on link: RoomMachine.Link, in consult: String, as participant: RoomMachine.Participant?
   ) throws(CallMistake) {
     let now = coordinator.now()
-    guard case .join(let resume) = message else {
-      let isKnown = try change(admission.consult.id) { machine throws(CallMistake) in
-        try machine.receive(message, on: link)
-      }
-      guard isKnown else { throw CallMistake(.notJoined, "join first") }
-      return
-    }
-    let room = Room(
-      machine: RoomMachine(salt: String(UInt32.random(in: 0...UInt32.max), radix: 36)), consult: admission.consult,
-      loop: loop)
-    let isOpen = try change(admission.consult.id, new: room) { machine throws(CallMistake) in
-      try machine.join(
-        admission.participant, on: link, resume: resume, newToken: Secrets.random(),
+    let isKnown = try change(consult) { machine throws(CallMistake) in
+      guard case .join(let resume) = message else { return try machine.receive(message, on: link) }
+      guard let participant else { throw CallMistake(.notJoined, "join first") }
+      return try machine.join(
+        participant, on: link, resume: resume, newToken: Secrets.random(),
         iceServers: { self.turn.iceServers(for: $0, now: now) })
     }
-    guard isOpen else { throw CallMistake(.unavailable, "the server is stopping") }
+    // It was given up, or moved to another node: whoever comes again finds it.
+    if !isKnown { sendAway(link) }
   }
 
   /// `mayResume`: the link was lost; otherwise the participant was sent away.
   func closed(_ link: RoomMachine.Link, _ admission: CallAdmission, mayResume: Bool) {
-    _ = change(admission.consult.id) { machine in mayResume ? machine.disconnected(link) : machine.dismiss(link) }
-    state.withLock { $0.sockets[link] = nil }
+    if case .elsewhere(let node, _) = admission.place {
+      tell(node, ["op": "gone", "link": .int(Int64(link)), "mayResume": .bool(mayResume)])
+    } else {
+      closed(link, in: admission.consult.id, mayResume: mayResume)
+    }
+    state.withLock { state in
+      state.wires[link] = nil
+      state.away[link] = nil
+    }
+  }
+
+  func closed(_ link: RoomMachine.Link, in consult: String, mayResume: Bool) {
+    _ = change(consult) { machine in mayResume ? machine.disconnected(link) : machine.dismiss(link) }
   }
 
   private func expire(_ seat: String, number: Int, in consult: String) {
     _ = change(consult) { machine in machine.expire(seat: seat, number: number) }
   }
 
+  /// The server stops: whoever is in a call finds the seat on another node, or here once it runs again.
   private func close() {
-    let consults = state.withLock { state in
+    let rooms = state.withLock { state in
       state.isClosing = true
-      return Array(state.rooms.keys)
+      defer { state.rooms = [:] }
+      return state.rooms
     }
-    for consult in consults { _ = change(consult) { machine in machine.close() } }
+    for (id, room) in rooms {
+      for timer in room.timers.values { timer.cancel() }
+      keeper.release(id, term: room.term, room.machine.document)
+    }
+    keeper.finish()
     facts.finish()
   }
 
   // MARK: One step
 
-  /// False when there is no such room, and none was given.
-  private func change<Failure: Error>(
-    _ consult: String, new: Room? = nil, _ step: (inout RoomMachine) throws(Failure) -> [RoomMachine.Action]
+  /// False when there is no such room here.
+  func change<Failure: Error>(
+    _ consult: String, _ step: (inout RoomMachine) throws(Failure) -> [RoomMachine.Action]
   ) throws(Failure) -> Bool {
     let result: Result<Bool, Failure> = state.withLock { state in
-      guard var room = state.rooms[consult] ?? (state.isClosing ? nil : new) else { return .success(false) }
-      let before = room.machine.count
+      guard var room = state.rooms[consult] else { return .success(false) }
+      let (before, revision) = (room.machine.count, room.machine.revision)
       do throws(Failure) {
         let actions = try step(&room.machine)
-        for action in actions { perform(action, in: &room, state.sockets) }
+        for action in actions { perform(action, in: &room, state.wires) }
       } catch {
         return .failure(error)
       }
@@ -185,8 +247,10 @@ package final class CallRooms: Service {
       if room.machine.isEmpty {
         for timer in room.timers.values { timer.cancel() }
         state.rooms[consult] = nil
+        keeper.remove(consult, term: room.term)
       } else {
         state.rooms[consult] = room
+        if room.machine.revision != revision { keeper.changed(consult) }
       }
       metrics.rooms(state.rooms.count)
       return .success(true)
@@ -194,20 +258,55 @@ package final class CallRooms: Service {
     return try result.get()
   }
 
-  private func perform(
-    _ action: RoomMachine.Action, in room: inout Room, _ sockets: [RoomMachine.Link: Socket]
-  ) {
+  /// Puts a room in that is this node's from now on; its seats wait for their participants.
+  func enter(_ machine: RoomMachine, of consult: Consult, term: Int64) {
+    state.withLock { state in
+      guard !state.isClosing else { return }
+      if let known = state.rooms[consult.id]?.term {
+        // Two who came at once both asked; the later term holds.
+        state.rooms[consult.id]?.term = max(term, known)
+        return
+      }
+      state.rooms[consult.id] = Room(machine: machine, consult: consult, term: term)
+      metrics.participants(machine.count)
+      metrics.rooms(state.rooms.count)
+    }
+    _ = machine.isEmpty || change(consult.id) { $0.holdAll() }
+  }
+
+  /// Another node has the room: whoever is in it here comes again, and is let in there.
+  private func lose(_ consult: String, term: Int64) {
+    let room = state.withLock { state -> Room? in
+      guard let room = state.rooms[consult], room.term == term else { return nil }
+      state.rooms[consult] = nil
+      metrics.participants(-room.machine.count)
+      metrics.rooms(state.rooms.count)
+      return room
+    }
+    guard let room else { return }
+    logger.warning("a call has moved to another node", metadata: ["consult": "\(consult)"])
+    for timer in room.timers.values { timer.cancel() }
+    for link in room.machine.links { sendAway(link) }
+  }
+
+  private func perform(_ action: RoomMachine.Action, in room: inout Room, _ wires: [RoomMachine.Link: Wire]) {
     switch action {
     case .send(let json, let link):
       metrics.sent()
-      let frame = FrameEncoder.text(ByteBuffer(bytes: json.bytes))
-      // Always through the loop's queue, also from the loop itself: nothing overtakes what was queued before it.
-      if let socket = sockets[link] { socket.eventLoop.execute { socket.send(frame) } }
-    case .close(let link, let code, let reason):
-      if let socket = sockets[link] { socket.eventLoop.execute { socket.close(code, reason: reason) } }
+      switch wires[link] {
+      case .here(let socket):
+        let frame = FrameEncoder.text(ByteBuffer(bytes: json.bytes))
+        // Always through the loop's queue, also from the loop itself: nothing overtakes what was queued before it.
+        socket.eventLoop.execute { socket.send(frame) }
+      case .elsewhere(let remote):
+        tell(remote.node, ["op": "send", "link": .int(Int64(remote.link)), "message": json])
+      case nil: break
+      }
+    case .close(let link, let code, let reason): close(wires[link], code, reason)
     case .hold(let seat, let number):
       room.timers[seat]?.cancel()
-      room.timers[seat] = room.loop.scheduleTask(in: grace) { [weak self, consult = room.consult.id] in
+      let loop = NIOSingletons.posixEventLoopGroup.any()
+      room.timers[seat] = loop.scheduleTask(in: grace) { [weak self, consult = room.consult.id] in
         self?.expire(seat, number: number, in: consult)
       }
     case .release(let seat):
@@ -232,6 +331,7 @@ package struct CallAdmission: Sendable {
   let rooms: CallRooms
   let consult: Consult
   let participant: RoomMachine.Participant
+  let place: RoomPlace
 
   /// For `WebSocketUpgrade.accept`.
   package func delegate(_ socket: Socket) -> any SocketDelegate { CallSocket(self) }

@@ -21,7 +21,7 @@ final class CallSocket: SocketDelegate {
   private var rooms: CallRooms { admission.rooms }
 
   func opened(_ socket: Socket) {
-    link = rooms.open(socket)
+    link = rooms.open(socket, admission)
     budget = MessageBudget(now: socket.eventLoop.now)
     watch = rooms.sessions.watch(admission.participant.caller) { reason in
       socket.close(.signInEnded, reason: reason)
@@ -36,10 +36,11 @@ final class CallSocket: SocketDelegate {
       return socket.close(.tooMany, reason: "too many messages")
     }
     do throws(CallMistake) {
+      guard case .text(let text) = message else { throw CallMistake(.malformed, "messages are texts") }
       let message = try CallMessage.parse(message)
       // Whether the link lives can be asked without a seat.
       if case .ping = message { return socket.send(FrameEncoder.text("{\"op\":\"pong\"}")) }
-      try rooms.receive(message, on: link, admission, loop: socket.eventLoop)
+      try rooms.receive(message, text, on: link, admission)
       if case .join = message { joinTimer?.cancel() }
     } catch {
       mistakes += 1

@@ -69,6 +69,9 @@ struct Outbox {
 
   mutating func linkLost() { pinged = nil }
 
+  /// What was kept is gone: nobody knows what has arrived.
+  mutating func forgotten() { lost = count }
+
   /// That member has begun a new generation: what it signalled in the older one is void.
   mutating func dropSignals(from member: String) { remove { $0.message.signalFrom == member } }
 

@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 
 /// A call's room as a value: who has a seat, who hears what, and which signals still count. Told what happened, it
@@ -21,10 +22,11 @@ struct RoomMachine {
     case presence(participants: Int)
   }
 
-  private struct Seat {
+  struct Seat {
     let id: String
     var participant: Participant
-    let token: String
+    /// The token itself is only with whoever holds it.
+    let tokenHash: [UInt8]
     /// When it joined, counted: of two, the later is polite.
     let order: Int
     var link: Link?
@@ -34,28 +36,30 @@ struct RoomMachine {
     var quality: CallQuality?
   }
 
-  private struct Pair: Hashable {
+  struct Pair: Hashable {
     let one: String
     let other: String
     init(_ a: String, _ b: String) { (one, other) = a < b ? (a, b) : (b, a) }
   }
 
-  private struct Direction: Hashable {
+  struct Direction: Hashable {
     let from: String
     let to: String
   }
 
   /// Makes ids of one room unlike those of the next: after a restart of the server, a participant must not take a new
   /// member for an old one.
-  private let salt: String
-  private var seats: [Seat] = []
-  private var joins = 0
-  private var version: Int64 = 0
+  let salt: String
+  var seats: [Seat] = []
+  var joins = 0
+  var version: Int64 = 0
+  /// Counts the changes after which another node must know more to go on with the room.
+  private(set) var revision = 0
   /// Ids by session, so that who comes back is the same member with a new generation.
-  private var known: [String: String] = [:]
-  private var generations: [Pair: Int64] = [:]
+  var known: [String: String] = [:]
+  var generations: [Pair: Int64] = [:]
   /// Directions in which an offer or answer of the current generation has gone.
-  private var begun: Set<Direction> = []
+  var begun: Set<Direction> = []
   /// Candidates that came before it.
   private var early: [Direction: [JSON]] = [:]
 
@@ -76,10 +80,11 @@ struct RoomMachine {
     _ participant: Participant, on link: Link, resume: String?, newToken: String, iceServers: (String) -> JSON
   ) throws(CallMistake) -> [Action] {
     guard index(of: link) == nil else { throw CallMistake(.alreadyJoined, "this socket has its seat") }
-    if let resume, let index = seats.firstIndex(where: { $0.token == resume }),
+    revision += 1
+    if let resume, let index = seats.firstIndex(where: { $0.tokenHash == Secrets.hash(resume) }),
       seats[index].participant.caller.personId == participant.caller.personId
     {
-      return self.resume(index, participant, on: link, iceServers)
+      return self.resume(index, participant, on: link, token: resume, iceServers)
     }
     var actions: [Action] = []
     if let old = seats.firstIndex(where: { $0.participant.caller.sessionId == participant.caller.sessionId }) {
@@ -97,8 +102,9 @@ struct RoomMachine {
       forgetSignals(between: id, and: seats[other].id)
       seats[other].outbox.dropSignals(from: id)
     }
-    seats.append(Seat(id: id, participant: participant, token: newToken, order: joins, link: link))
-    actions.append(.send(joined(seats[seats.count - 1], renegotiate: false, iceServers), to: link))
+    seats.append(
+      Seat(id: id, participant: participant, tokenHash: Secrets.hash(newToken), order: joins, link: link))
+    actions.append(.send(joined(seats[seats.count - 1], newToken, renegotiate: false, iceServers), to: link))
     actions += broadcastRoster(except: id)
     actions.append(.record(.callJoined, participant, participants: seats.count))
     actions.append(.presence(participants: seats.count))
@@ -106,7 +112,7 @@ struct RoomMachine {
   }
 
   private mutating func resume(
-    _ index: Int, _ participant: Participant, on link: Link, _ iceServers: (String) -> JSON
+    _ index: Int, _ participant: Participant, on link: Link, token: String, _ iceServers: (String) -> JSON
   ) -> [Action] {
     var actions: [Action] = []
     if let old = seats[index].link {
@@ -119,7 +125,7 @@ struct RoomMachine {
     // The person may have signed in anew meanwhile.
     seats[index].participant = participant
     known[participant.caller.sessionId] = seats[index].id
-    actions.append(.send(joined(seats[index], renegotiate: seats[index].outbox.hasLost, iceServers), to: link))
+    actions.append(.send(joined(seats[index], token, renegotiate: seats[index].outbox.hasLost, iceServers), to: link))
     actions += seats[index].outbox.messages.map { .send($0.json, to: link) }
     if seats[index].outbox.ping() { actions.append(.send(Self.ping, to: link)) }
     return actions
@@ -242,13 +248,6 @@ struct RoomMachine {
     return actions
   }
 
-  /// The server stops: every seat is given up, and said so.
-  mutating func close() -> [Action] {
-    var actions: [Action] = []
-    while !seats.isEmpty { actions += giveUp(seats.count - 1) }
-    return actions
-  }
-
   private mutating func giveUp(_ index: Int) -> [Action] {
     let seat = remove(index)
     version += 1
@@ -266,6 +265,7 @@ struct RoomMachine {
   }
 
   private mutating func remove(_ index: Int) -> Seat {
+    revision += 1
     let seat = seats.remove(at: index)
     for other in seats { forgetSignals(between: seat.id, and: other.id) }
     return seat
@@ -282,9 +282,9 @@ struct RoomMachine {
 
   private func index(of link: Link) -> Int? { seats.firstIndex { $0.link == link } }
 
-  private func joined(_ seat: Seat, renegotiate: Bool, _ iceServers: (String) -> JSON) -> JSON {
+  private func joined(_ seat: Seat, _ token: String, renegotiate: Bool, _ iceServers: (String) -> JSON) -> JSON {
     [
-      "op": "joined", "self": .string(seat.id), "resume": .string(seat.token), "renegotiate": .bool(renegotiate),
+      "op": "joined", "self": .string(seat.id), "resume": .string(token), "renegotiate": .bool(renegotiate),
       "roster": ["version": .int(version), "members": members(for: seat)], "iceServers": iceServers(seat.id),
     ]
   }

@@ -103,8 +103,8 @@ extension SQLTransaction {
   private static func grants(_ text: String) throws -> [Grant] {
     guard let items = (try? JSON(parsing: text))?.array else { throw CorruptRow("grants", "not JSON") }
     return try items.map { item in
-      guard let role = item["role"]?.string.flatMap(Role.init(rawValue:)) else { throw CorruptRow("grants", "role") }
-      return Grant(role: role, facilities: (item["facilities"]?.array ?? []).compactMap(\.string))
+      guard let grant = Grant(json: item) else { throw CorruptRow("grants", "role") }
+      return grant
     }
   }
 

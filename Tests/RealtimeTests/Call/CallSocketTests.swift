@@ -2,6 +2,7 @@ import Coordinator
 import Domain
 import NIOCore
 import StorageSQLite
+import Synchronization
 import Testing
 
 @testable import Realtime
@@ -95,19 +96,41 @@ import Testing
     }
   }
 
-  @Test func aStoppingServerRecordsTheEnd() async throws {
-    let site = try await Site()
+  /// Whoever was in a call finds the seat where the service runs next; who does not come back has left.
+  @Test func aStoppingServerKeepsTheSeats() async throws {
+    let site = try await Site(grace: .seconds(2))
     let consult = try await site.consult()
+    let tokens = Mutex<[JSON]>([])
     try await SiteServer.run(site) { server in
+      for name in ["nurse", "doctor"] {
+        let socket = try await server.socket("/call/\(consult)?as=\(name)")
+        let joined = try await socket.join()
+        tokens.withLock { $0.append(joined) }
+        if name == "doctor" {
+          await server.stop()
+          #expect(try await socket.closing() == .close(.goingAway, reason: "server is stopping"))
+        }
+      }
+    }
+    #expect(try await site.store.read { try $0.callRoom(consult)?.node } == nil)
+    let next = Site(after: site, grace: .seconds(2))
+    try await SiteServer.run(next) { server in
       let nurse = try await server.socket("/call/\(consult)?as=nurse")
-      _ = try await nurse.join()
-      await server.stop()
-      #expect(try await nurse.closing() == .close(.goingAway, reason: "server is stopping"))
+      let first = try #require(tokens.withLock { $0.first })
+      let resumed = try await nurse.join(resume: try #require(first["resume"]?.string))
+      #expect(resumed["self"] == first["self"] && resumed["renegotiate"] == true)
+      // The doctor does not come back.
+      let alone = try await nurse.json(op: "roster")
+      #expect(alone["members"] == [])
+      try await nurse.say(["op": "leave"])
+      _ = try await nurse.closing()
     }
     #expect(
-      try await site.facts(of: consult, until: .callEnded) == [
-        "call.joined station 1", "call.left station 0", "call.ended  0",
+      try await next.facts(of: consult, until: .callEnded) == [
+        "call.joined station 1", "call.joined specialist 2", "call.left specialist 1", "call.left station 0",
+        "call.ended  0",
       ])
+    #expect(try await next.store.read { try $0.callRoom(consult) } == nil)
   }
 
   @Test func signingOutGivesTheSeatUp() async throws {

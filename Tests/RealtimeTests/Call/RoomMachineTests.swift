@@ -255,15 +255,36 @@ import Testing
     #expect(room.dismiss { $0.role == .specialist } == [])
   }
 
-  @Test func aStoppingServerGivesUpAllSeats() throws {
+  /// Another node goes on with what this one kept: the same seats by the same tokens, the same generations; and
+  /// whoever comes back is told that signals may be missing.
+  @Test func anotherNodeGoesOn() throws {
     let room = try Room.ofTwo()
-    _ = room.disconnected(1)
-    let records = room.close().filter { if case .record = $0 { true } else { false } }
-    #expect(
-      records == [
-        .record(.callLeft, room.people["doctor"], participants: 1),
-        .record(.callLeft, room.people["nurse"], participants: 0), .record(.callEnded, nil, participants: 0),
-      ])
+    _ = try room.offer(1, to: 2, "before")
+    #expect(try room.moved() == [.hold(seat: "p1-s", number: 1), .hold(seat: "p2-s", number: 1)])
+    #expect(room.count == 2)
+    #expect(throws: CallMistake.self) { try room.receive(.ping, on: 1) }
+    let back = try room.join("nurse", on: 11, resume: "token1")
+    #expect(back.first == .release(seat: "p1-s"))
+    let joined = try #require(Room.sent(back, 11).first)
+    #expect(joined["self"] == "p1-s" && joined["resume"] == "token1" && joined["renegotiate"] == true)
+    #expect(joined["roster"]?["members"]?.array?.first?["generation"] == 1)
+    #expect(joined["roster"]?["members"]?.array?.first?["polite"] == false)
+    // A thief's token is no better there.
+    #expect(Room.sent(try room.join("thief", on: 3, resume: "token2"), 3).first?["self"] != "p2-s")
+    // The other resumes, and they negotiate in the generation that they were in.
+    _ = try room.join("doctor", .specialist, on: 12, resume: "token2")
+    #expect(Room.heard(try room.offer(11, to: 2, "after"), 12) == ["description after"])
+    // After an answered ping it is known that everything arrives again.
+    _ = try room.receive(.pong, on: 11)
+    _ = room.disconnected(11)
+    #expect(Room.sent(try room.join("nurse", on: 21, resume: "token1"), 21).first?["renegotiate"] == false)
+    #expect(room.expire(seat: "p2-s", number: 1).isEmpty)
+  }
+
+  @Test func aDocumentThatIsNoneIsRefused() {
+    for text in ["{}", "[]", "{\"salt\":\"s\",\"joins\":1,\"version\":1,\"seats\":[{\"id\":\"p1\"}]}"] {
+      #expect(RoomMachine(document: (try? JSON(parsing: text)) ?? .null, tree: FacilityTree(parents: [])) == nil)
+    }
   }
 
   @Test func longVisitorsListsAreForgotten() throws {
@@ -296,7 +317,12 @@ private final class Room {
   func dismiss(where isUnwanted: (RoomMachine.Participant) -> Bool) -> [RoomMachine.Action] {
     machine.dismiss(where: isUnwanted)
   }
-  func close() -> [RoomMachine.Action] { machine.close() }
+  /// As if another node had read what this one kept.
+  func moved() throws -> [RoomMachine.Action] {
+    let document = try JSON(parsing: machine.document.text)
+    machine = try #require(RoomMachine(document: document, tree: FacilityTree(parents: [])))
+    return machine.holdAll()
+  }
 
   static func ofTwo() throws -> Room {
     let room = Room()

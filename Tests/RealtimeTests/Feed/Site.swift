@@ -25,7 +25,7 @@ final class Site: Sendable {
   let rooms: CallRooms
   let clock: Clock
   private let callers: Mutex<[String: Caller]>
-  private let folder: URL
+  private let folder: URL?
 
   final class Clock: Sendable {
     private let value = Mutex(Instant("2026-11-18T08:00:00+07:00")!)
@@ -38,7 +38,8 @@ final class Site: Sendable {
   init(
     timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, grace: TimeAmount = .seconds(30)
   ) async throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("site-\(UUID())")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("site-\(UUID())")
+    self.folder = folder
     let clock = Clock()
     self.clock = clock
     store = try SQLiteStore(path: folder.appendingPathComponent("test.sqlite").path, logger: Self.logger)
@@ -65,7 +66,18 @@ final class Site: Sendable {
         ]))
   }
 
+  /// The same service, started again: another hub and other rooms over what there is. The first one must outlive it.
+  init(after other: Site, grace: TimeAmount) {
+    (store, coordinator, clock, folder) = (other.store, other.coordinator, other.clock, nil)
+    callers = Mutex(other.callers.withLock { $0 })
+    hub = FeedHub(coordinator, publisher: FeedPublisher(), logger: Self.logger)
+    rooms = CallRooms(
+      coordinator, sessions: hub.sessions, turn: TurnSettings(urls: [], secrets: []), publish: { _ in },
+      logger: Self.logger, grace: grace)
+  }
+
   deinit {
+    guard let folder else { return }
     store.close()
     try? FileManager.default.removeItem(at: folder)
   }
