@@ -87,6 +87,27 @@ final class PostgresConnection: SQLConnection {
     } ?? []
   }
 
+  func columns(of table: String) throws -> [SQLColumn] {
+    try rows(Self.columns, [.text(table)]) { row in
+      let kind: SQLColumn.Kind
+      switch PostgresType(rawValue: Oid(truncatingIfNeeded: row.int(1))) {
+      case .int8, .int4, .int2: kind = .int
+      case .float8: kind = .double
+      case .bytea: kind = .blob
+      default: kind = .text
+      }
+      return SQLColumn(name: row.text(0), kind: kind, keyPosition: row.isNull(2) ? nil : Int(row.int(2)))
+    }
+  }
+
+  private static let columns = SQL(
+    """
+    SELECT CAST(a.attname AS TEXT), CAST(a.atttypid AS BIGINT),
+      (SELECT k.place FROM pg_index i, unnest(i.indkey) WITH ORDINALITY k (attribute, place)
+        WHERE i.indrelid = a.attrelid AND i.indisprimary AND k.attribute = a.attnum)
+    FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+    """)
+
   /// Runs text in the simple protocol, which takes several statements at once: outside the pipeline.
   func script(_ text: String) throws {
     let isPipelined = PQpipelineStatus(handle) != PQ_PIPELINE_OFF

@@ -148,6 +148,12 @@ package final class PostgresStore: Store {
   }
 
   /// Throws when a node serves this database.
+  package static func requireNoNodes(_ settings: PostgresSettings) throws {
+    do { try refuseNodes(PostgresConnection(settings)) } catch let failure as PostgresFailure {
+      throw failure.asStoreFailure
+    }
+  }
+
   static func refuseNodes(_ connection: PostgresConnection) throws {
     let hasNodes = SQL("SELECT 1 WHERE to_regclass('node') IS NOT NULL")
     guard try connection.first(hasNodes, [], { $0.int(0) }) != nil else { return }

@@ -56,6 +56,21 @@ final class SQLiteConnection: SQLConnection {
 
   var isOnlyWriter: Bool { true }
 
+  func columns(of table: String) throws -> [SQLColumn] {
+    try rows(Self.columns, [.text(table)]) { row in
+      let kind: SQLColumn.Kind
+      switch row.text(1) {
+      case "INTEGER": kind = .int
+      case "REAL": kind = .double
+      case "BLOB": kind = .blob
+      default: kind = .text
+      }
+      return SQLColumn(name: row.text(0), kind: kind, keyPosition: row.int(2) == 0 ? nil : Int(row.int(2)))
+    }
+  }
+
+  private static let columns = SQL("SELECT name, type, pk FROM pragma_table_info($1) ORDER BY cid")
+
   func script(_ text: String) throws {
     let code = sqlite3_exec(handle, Self.translate(text), nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code, text) }

@@ -34,6 +34,20 @@ enum Database: Equatable {
     }
   }
 
+  /// Opens it when nobody else serves it: what is copied must stand still.
+  func openAlone(_ purpose: Deployment.Purpose, logger: Logger) throws -> any Store {
+    switch self {
+    case .sqlite(let path):
+      if purpose == .use, !FileManager.default.fileExists(atPath: path) {
+        throw ValidationError("There is no database at \(path).")
+      }
+      return try SQLiteStore(path: path, logger: logger, serves: true)
+    case .postgres:
+      try PostgresStore.requireNoNodes(settings())
+      return try PostgresStore(settings(), logger: logger)
+    }
+  }
+
   /// A command may take its time where a request may not.
   private func settings(_ purpose: Deployment.Purpose = .use) -> PostgresSettings {
     guard case .postgres(let uri) = self else { return PostgresSettings(uri: "") }

@@ -5,6 +5,7 @@ import Domain
 import Foundation
 import Logging
 import Server
+import Storage
 
 /// The opened database and the use cases over it: what every command begins with.
 struct Deployment {
@@ -36,6 +37,9 @@ struct Deployment {
     do {
       secrets = Secrets(key: try await SecretKey.read(settings, store, mayMake: purpose != .use, isDemo: isDemo))
       if case .postgres = settings.database { try await SecretKey.check(secrets, store) }
+      guard try await store.read({ try $0.meta(DatabaseCopy.mark) }) == nil else {
+        throw ValidationError("A copy into this database has not ended; run hoichan copy again.")
+      }
     } catch {
       store.close()
       throw error
@@ -71,10 +75,12 @@ struct Deployment {
 enum SecretKey {
   static func read(_ settings: Settings, _ store: any Store, mayMake: Bool, isDemo: Bool) async throws -> [UInt8] {
     if let text = settings.secretKey {
-      guard text.utf8.count >= 32 else {
+      // What a single server made for itself holds any bytes; other nodes are given the file.
+      let key = text.hasPrefix("file:") ? try ImportFile.bytes(of: String(text.dropFirst(5))) : Array(text.utf8)
+      guard key.count >= 32 else {
         throw UnreadableFile(path: "HOICHAN_SECRET_KEY", reason: "it must have at least 32 characters")
       }
-      return Array(text.utf8)
+      return key
     }
     switch settings.database {
     case .sqlite(let path): return try besideDatabase(path, mayMake: mayMake)
@@ -85,22 +91,40 @@ enum SecretKey {
   /// Every node needs the same key, and a demo's stands where each finds it. Nobody else's does: whoever reads the
   /// database must not be able to seal it.
   private static func ofDemo(_ store: any Store, isDemo: Bool) async throws -> [UInt8] {
-    let name = "demo.key"
     let key =
       if isDemo {
         try await store.write { tx -> String? in
           guard try tx.meta("demo") != nil || tx.people(page: Page(limit: 1)).isEmpty else { return nil }
-          return try tx.settleMeta(name, Secrets.random())
+          return try tx.settleMeta(demoKey, Secrets.random())
         }
       } else {
-        try await store.read { try $0.meta(name) }
+        try await store.read { try $0.meta(demoKey) }
       }
-    guard let key else {
+    guard let key = key.flatMap({ Base64URL.decode($0) }) else {
       throw ValidationError(
         "HOICHAN_SECRET_KEY is needed with PostgreSQL: at least 32 characters, the same on every node.")
     }
-    return Array(key.utf8)
+    return key
   }
+
+  /// Makes a copied database ask for the key of the one it was copied from; a demo's stands where each node finds it.
+  static func hand(_ key: [UInt8], to store: any Store, _ database: Database, isDemo: Bool) async throws {
+    switch database {
+    case .sqlite(let path):
+      guard try besideDatabase(path, key, mayMake: true) == key else {
+        throw ValidationError("There is another secret.key beside \(path).")
+      }
+    case .postgres:
+      let fingerprint = Secrets(key: key).fingerprint
+      let encoded = Base64URL.encode(key)
+      try await store.write { tx in
+        try tx.setMeta("key.fingerprint", fingerprint)
+        if isDemo { try tx.setMeta(demoKey, encoded) }
+      }
+    }
+  }
+
+  private static let demoKey = "demo.key"
 
   /// Refuses a node whose key is not the other nodes'.
   static func check(_ secrets: Secrets, _ store: any Store) async throws {
@@ -110,14 +134,15 @@ enum SecretKey {
     }
   }
 
-  private static func besideDatabase(_ path: String, mayMake: Bool) throws -> [UInt8] {
+  /// - Parameter key: what is put there when there is none; otherwise one is made.
+  private static func besideDatabase(_ path: String, _ key: [UInt8]? = nil, mayMake: Bool) throws -> [UInt8] {
     let file = URL(fileURLWithPath: path).deletingLastPathComponent().appending(path: "secret.key")
     if let known = try known(file) { return known }
     guard mayMake else {
       throw UnreadableFile(path: file.path, reason: "it is not there; put it back beside the database")
     }
     // Written whole under another name, then linked: nobody ever sees half a key, and of two that start at once one wins.
-    let made = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+    let made = key ?? SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
     let draft = file.path + ".\(getpid())"
     let descriptor = open(draft, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw UnreadableFile(path: file.path, reason: String(cString: strerror(errno))) }

@@ -8,7 +8,8 @@ struct Hoichan: AsyncParsableCommand {
     abstract: "Remote consultations between commune health stations and provincial specialists.",
     subcommands: [
       ServeCommand.self, DemoCommand.self, ImportCommand.self, UserCommand.self, TokenCommand.self,
-      EventsCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, MigrateCommand.self,
+      EventsCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, CopyCommand.self,
+      MigrateCommand.self,
       OpenAPICommand.self, BenchCommand.self,
     ])
 }

@@ -51,6 +51,8 @@ package enum Limits {
   /// Rows that `verify` reads at once, and problems that it lists.
   package static let verifiedPage = 1_000
   package static let verifiedProblems = 100
+  /// Rows that `copy` carries over in one transaction.
+  package static let copiedPage = 1_000
 
   // PostgreSQL and its nodes (docs/SCALING.md). Six to eight connections are best on two cores; more wait for one
   // another.

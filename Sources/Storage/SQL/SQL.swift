@@ -15,8 +15,11 @@ package struct SQL: Sendable {
   private static let counter = Atomic<Int>(0)
 
   /// Make it once, as a `static let`: every call takes a number and, on each connection, a prepared handle.
-  package init(_ text: StaticString) {
-    self.text = "\(text)"
+  package init(_ text: StaticString) { self.init(dynamic: "\(text)") }
+
+  /// For statements about tables that are known only when they are met: names, never values.
+  init(dynamic text: String) {
+    self.text = text
     index = Self.counter.add(1, ordering: .relaxed).oldValue
   }
 }
@@ -72,6 +75,9 @@ package protocol SQLConnection: AnyObject {
 
   /// The same, where exactly one row has to change; otherwise `StaleVersion` is thrown, here or later.
   func postOne(_ sql: SQL, _ values: [SQLValue]) throws
+
+  /// A table's columns, in their order.
+  func columns(of table: String) throws -> [SQLColumn]
 
   /// Runs text as it is: migrations only.
   func script(_ text: String) throws
