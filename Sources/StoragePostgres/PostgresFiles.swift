@@ -65,6 +65,8 @@ package enum PostgresFiles {
     for (name, value) in try options(settings).compactMap({ option in option.variable.map { ($0, option.value) } }) {
       environment[name] = value
     }
+    // The first host of the list may be a standby.
+    environment["PGTARGETSESSIONATTRS"] = "read-write"
     process.environment = environment
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

@@ -14,18 +14,21 @@ struct BenchProvince: Sendable {
     var start: Instant
   }
 
+  static let secretKey = "the key of a benchmark, which nobody keeps"
   /// The length of a booking: six cells.
   static let minutes: Int64 = 30
   private static let requestsAtOnce = 128
 
+  /// As `HOICHAN_DATABASE` names it.
   let database: String
   /// Somebody's who speaks for every station.
   let token: String
   private let times: [Time]
   private let stations: [String]
 
-  init(in folder: BenchFolder) async throws {
-    let database = folder.file("hoichan.sqlite")
+  /// - Parameter database: an empty one; without it a file is made.
+  init(in folder: BenchFolder, database: String? = nil) async throws {
+    let database = database ?? "sqlite:" + folder.file("hoichan.sqlite")
     self.database = database
     (token, times, stations) = try await Self.open(database) { deployment in
       try await DemoCommand.fill(deployment, province: nil)
@@ -100,10 +103,16 @@ struct BenchProvince: Sendable {
     }
   }
 
-  private static func body(id: String, _ specialty: Specialty, station: String) -> JSON {
-    [
+  /// A consult that nobody has asked for yet.
+  func request(id: String, number: Int) -> JSON {
+    Self.body(id: id, times[number % times.count].specialty, station: stations[number % stations.count])
+  }
+
+  /// - Parameter station: nil where whoever asks has one only.
+  static func body(id: String, _ specialty: Specialty, station: String?) -> JSON {
+    .compact([
       "id": .string(id), "specialty": .string(specialty.rawValue), "urgency": "routine", "mode": "live",
-      "stationId": .string(station),
+      "stationId": station.map { .string($0) },
       "patient": [
         "name": "Nguyễn Thị Bích Hồng", "birthDate": "1961-03-08", "sex": "female", "personalId": "038161012345",
         "phone": "+84912345678",
@@ -116,7 +125,7 @@ struct BenchProvince: Sendable {
         "respiratoryRate": 18, "spo2": 97, "oxygen": false, "systolic": 142, "diastolic": 86, "pulse": 78,
         "consciousness": "alert", "temperature": .double(36.8),
       ],
-    ]
+    ])
   }
 
   /// The stored form of such a request, and the data of the two events of a booking, for writing the same rows
@@ -132,13 +141,17 @@ struct BenchProvince: Sendable {
 
   /// The number of the newest event: a booking appends two.
   func newestEvent() async throws -> Int64 {
-    try await Self.open(database) { try await $0.coordinator.logBounds().head.seq }
+    try await Self.open(database) { deployment in
+      try await deployment.store.settle()
+      return try await deployment.coordinator.logBounds().head.seq
+    }
   }
 
   /// Opens the database in this process; only while no server is measured.
   static func open<T: Sendable>(_ database: String, _ body: (Deployment) async throws -> T) async throws -> T {
     let values: [AbsoluteConfigKey: ConfigValue] = [
-      "database": ConfigValue(stringLiteral: "sqlite:\(database)"), "log.level": "warning",
+      "database": ConfigValue(stringLiteral: database), "log.level": "warning",
+      "secret.key": ConfigValue(stringLiteral: secretKey),
     ]
     let settings = try Settings(ConfigReader(provider: InMemoryProvider(name: "bench", values: values)))
     let deployment = try await Deployment(settings, .make, logger: Deployment.logger(settings))

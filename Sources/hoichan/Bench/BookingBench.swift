@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Foundation
+import StoragePostgres
 
 /// Durable bookings a second over HTTP, beside pgbench writing the same rows into a bare PostgreSQL on the same disk.
 struct BookingBench: AsyncParsableCommand {
@@ -17,6 +18,10 @@ struct BookingBench: AsyncParsableCommand {
   var peerClients = "4,8,16,32"
   @Option(help: "A folder on the disk to be measured; what is made in it is removed.") var folder = "."
   @Option(help: "Bookings a second to prepare for, at most.") var rate = 10_000
+  @Option(
+    help: "postgres://…: measures on this PostgreSQL, and pgbench beside it there; what is made in it is removed.")
+  var database: String?
+  @Option(help: "Readers who follow the feed; if there are any, it is measured without them too.") var readers = 0
 
   /// Load before each measured stretch, to fill caches.
   private static let warmUp = 2
@@ -41,13 +46,22 @@ struct BookingBench: AsyncParsableCommand {
 
   private func measure(_ folder: BenchFolder) async throws {
     say("\(clients) connections, \(seconds) s a stretch, \(runs) rounds, on \(folder.fileSystem)")
-    let province = try await BenchProvince(in: folder)
+    guard let database else { return try await measure(folder, BenchProvince(in: folder), PostgresPeer(in: folder)) }
+    try await ScratchDatabase.use(on: database, "product") { own in
+      try await ScratchDatabase.use(on: database, "bare") { bare in
+        try await measure(folder, BenchProvince(in: folder, database: own), PostgresPeer(in: folder, uri: bare))
+      }
+    }
+  }
+
+  private func measure(_ folder: BenchFolder, _ province: BenchProvince, _ bare: PostgresPeer) async throws {
     let load = try BookingLoad(clients: clients, token: province.token, in: folder)
     var next = 0
-    try await prove(load, province, &next, folder)
+    if database == nil { try await prove(load, province, &next, folder) }
     var ours: [Measured] = []
+    var unread: [Measured] = []
     var theirs: [Int: [Measured]] = [:]
-    let postgres = peer == .none ? nil : try PostgresPeer(in: folder)
+    let postgres = peer == .none ? nil : bare
     do {
       let rows = try await province.sampleRows()
       try await postgres?.create()
@@ -55,13 +69,14 @@ struct BookingBench: AsyncParsableCommand {
       try await postgres?.stop()
       for round in 1...runs {
         // Who begins changes, so that neither always meets a disk that the other has just left.
-        if round % 2 == 1 { ours.append(try await own(round, load, province, &next, folder)) }
+        if round % 2 == 1 { ours.append(try await own(round, load, province, &next, folder, readers)) }
+        if readers > 0 { unread.append(try await own(round, load, province, &next, folder, 0)) }
         if let postgres {
           for count in [clients] + peerCounts {
             theirs[count, default: []].append(try await other(round, postgres, count, document: rows.document))
           }
         }
-        if round % 2 == 0 { ours.append(try await own(round, load, province, &next, folder)) }
+        if round % 2 == 0 { ours.append(try await own(round, load, province, &next, folder, readers)) }
       }
     } catch {
       await postgres?.close()
@@ -69,6 +84,10 @@ struct BookingBench: AsyncParsableCommand {
     }
     await postgres?.close()
     report(ours, theirs)
+    if readers > 0 {
+      let rates = (ours.map(\.rate).median, unread.map(\.rate).median)
+      say("ratio   \((rates.0 / rates.1).hundredths) with \(readers) readers against none (\(rates.1.whole))")
+    }
   }
 
   /// Counts the fdatasyncs of a stretch that is not timed: an answered booking is on the disk, or this fails.
@@ -79,7 +98,7 @@ struct BookingBench: AsyncParsableCommand {
     let before = try await province.newestEvent()
     let server = try await BenchServer(database: province.database, in: folder, counting: true)
     let (measured, groups) = try await server.use {
-      (try await load.run(lines, seconds: Self.proof, on: $0), try $0.commitGroups())
+      (try await load.run(lines, seconds: Self.proof, on: $0), try $0.commits())
     }
     let syncs = try await server.syncs()
     try await check(measured.bookings, province, since: before)
@@ -91,20 +110,28 @@ struct BookingBench: AsyncParsableCommand {
   }
 
   private func own(
-    _ round: Int, _ load: BookingLoad, _ province: BenchProvince, _ next: inout Int, _ folder: BenchFolder
+    _ round: Int, _ load: BookingLoad, _ province: BenchProvince, _ next: inout Int, _ folder: BenchFolder,
+    _ readers: Int
   ) async throws -> Measured {
     let warming = try await lines(province, &next, seconds: Self.warmUp)
     let lines = try await lines(province, &next, seconds: seconds)
     let before = try await province.newestEvent()
     let server = try await BenchServer(database: province.database, in: folder)
-    let (warm, measured) = try await server.use {
-      (
-        try await load.run(warming, seconds: Self.warmUp, on: $0),
-        try await load.run(lines, seconds: seconds, on: $0)
+    let (warm, measured) = try await server.use { server in
+      let followers = try (0..<readers).map { _ in try FeedFollower(port: server.port, token: province.token) }
+      let measured = (
+        try await load.run(warming, seconds: Self.warmUp, on: server),
+        try await load.run(lines, seconds: seconds, on: server)
       )
+      for follower in followers {
+        try await follower.reaches(2 * (measured.0.bookings + measured.1.bookings))
+        follower.stop()
+      }
+      return measured
     }
     try await check(warm.bookings + measured.bookings, province, since: before)
-    tell(round, "hoichan", measured, "commit group")
+    let who = readers > 0 ? "hoichan, \(readers) readers" : "hoichan"
+    tell(round, who, measured, database == nil ? "commit group" : "transaction")
     return measured
   }
 
@@ -173,4 +200,27 @@ extension Double {
 
 extension String {
   fileprivate func padded(_ width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - count)) }
+}
+
+/// A database of its own in somebody's PostgreSQL, made for a benchmark and removed after it.
+enum ScratchDatabase {
+  static func use(on uri: String, _ name: String, _ body: (String) async throws -> Void) async throws {
+    let database = "hoichan_bench_\(name)_\(ProcessInfo.processInfo.processIdentifier)"
+    let cluster = PostgresSettings(uri: uri, statementSeconds: 60)
+    try PostgresStore.script("CREATE DATABASE \(database) ENCODING 'UTF8' TEMPLATE template0", cluster)
+    do {
+      try await body(Self.uri(uri, database))
+    } catch {
+      try? PostgresStore.script("DROP DATABASE \(database) WITH (FORCE)", cluster)
+      throw error
+    }
+    try PostgresStore.script("DROP DATABASE \(database) WITH (FORCE)", cluster)
+  }
+
+  /// The URI with another database in it.
+  private static func uri(_ uri: String, _ database: String) -> String {
+    let parts = uri.split(separator: "?", maxSplits: 1)
+    let slashes = parts[0].split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+    return slashes.prefix(3).joined(separator: "/") + "/\(database)" + (parts.count > 1 ? "?\(parts[1])" : "")
+  }
 }

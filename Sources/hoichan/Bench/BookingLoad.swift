@@ -37,7 +37,7 @@ struct BookingLoad: Sendable {
       let file = URL(fileURLWithPath: folder.file("lines-\(thread)"))
       try Data((own.joined(separator: "\n") + "\n").utf8).write(to: file)
     }
-    let groups = try server.commitGroups()
+    let groups = try server.commits()
     let output = try await Program.run(
       wrk,
       [
@@ -58,7 +58,7 @@ struct BookingLoad: Sendable {
     }
     return Measured(
       bookings: numbers[0], seconds: Double(numbers[1]) / 1e6, median: Double(numbers[2]) / 1e3,
-      p99: Double(numbers[3]) / 1e3, syncs: try server.commitGroups() - groups)
+      p99: Double(numbers[3]) / 1e3, syncs: try server.commits() - groups)
   }
 
   /// A thread reads its own file of lines. Every request is of the same length: ids have 36 characters, starts 25.

@@ -15,28 +15,54 @@ enum Loopback {
 
   /// A GET over a connection of its own, given up after five seconds of silence.
   static func get(port: Int, _ path: String) throws -> (status: Int, body: String) {
-    let descriptor = try Self.socket()
+    let descriptor = try connection(port: port, patience: 5)
     defer { close(descriptor) }
-    var patience = timeval(tv_sec: 5, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    guard withAddress(port, { connect(descriptor, $0, $1) }) == 0 else { throw failure("connect") }
-    let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n".utf8)
-    guard send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-      throw failure("send")
-    }
+    try send(
+      Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n".utf8), on: descriptor)
     var answer: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
-      let count = recv(descriptor, &chunk, chunk.count, 0)
-      guard count >= 0 else { throw failure("recv") }
-      if count == 0 { break }
-      answer += chunk[..<count]
+      let chunk = try receive(on: descriptor)
+      if chunk.isEmpty { break }
+      answer += chunk
     }
     let text = String(decoding: answer, as: UTF8.self)
     guard let status = text.split(separator: " ", maxSplits: 2).dropFirst().first.flatMap({ Int($0) }),
       let end = text.firstRange(of: "\r\n\r\n")
     else { throw BenchFailure("no HTTP answer came from port \(port)") }
     return (status, String(text[end.upperBound...]))
+  }
+
+  /// A connected socket that gives up after so many seconds of silence.
+  static func connection(port: Int, patience seconds: Int) throws -> Int32 {
+    let descriptor = try Self.socket()
+    var patience = timeval(tv_sec: seconds, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    var on: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    guard withAddress(port, { connect(descriptor, $0, $1) }) == 0 else {
+      close(descriptor)
+      throw failure("connect")
+    }
+    return descriptor
+  }
+
+  static func send(_ bytes: [UInt8], on descriptor: Int32) throws {
+    var sent = 0
+    while sent < bytes.count {
+      let count = bytes[sent...].withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { throw failure("send") }
+      sent += count
+    }
+  }
+
+  /// What has come; empty when the other side has closed.
+  static func receive(on descriptor: Int32) throws -> [UInt8] {
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    let count = recv(descriptor, &chunk, chunk.count, 0)
+    guard count >= 0 else { throw failure("recv") }
+    return Array(chunk.prefix(count))
   }
 
   private static func socket() throws -> Int32 {

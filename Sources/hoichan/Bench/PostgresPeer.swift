@@ -16,8 +16,12 @@ final class PostgresPeer: Sendable {
   private let port: Int
   private let running = Mutex<Child?>(nil)
 
-  init(in folder: BenchFolder) throws {
+  /// An empty database in somebody's PostgreSQL; nil where this makes one of its own.
+  private let uri: String?
+
+  init(in folder: BenchFolder, uri: String? = nil) throws {
     self.folder = folder
+    self.uri = uri
     port = try Loopback.freePort()
     home = folder.file("postgres")
     data = home + "/data"
@@ -29,14 +33,7 @@ final class PostgresPeer: Sendable {
 
   /// Makes the cluster, with the product's own schema, and leaves it running.
   func create() async throws {
-    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: false)
-    if geteuid() == 0 {
-      for path in [home, socket] { _ = try await run("chown", package: "coreutils", ["postgres", path], within: 10) }
-    }
-    let (program, arguments) = try server(
-      "initdb", ["-D", data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"])
-    _ = try await Program.run(program, arguments, name: "initdb", in: folder, within: 120)
-    try await start()
+    if uri == nil { try await makeCluster() }
     let script = folder.file("schema.sql")
     let more = """
       INSERT INTO facility (code, name, folded, sort_key, kind, province) VALUES ('38001', '', '', '', 'station', '38');
@@ -45,10 +42,27 @@ final class PostgresPeer: Sendable {
     try (Migrations.all.map(\.script).joined(separator: ";\n") + ";\n" + more)
       .write(toFile: script, atomically: true, encoding: .utf8)
     _ = try await psql(["-f", script], within: 60)
+    // What a bare database does not keep would be no measure.
+    for (name, wrong) in [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")] {
+      let value = try await psql(["-At", "-c", "SHOW \(name)"], within: 10)
+      guard !value.contains(wrong) else { throw BenchFailure("\(name) is \(wrong) on this PostgreSQL") }
+    }
+  }
+
+  private func makeCluster() async throws {
+    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: false)
+    if geteuid() == 0 {
+      for path in [home, socket] { _ = try await run("chown", package: "coreutils", ["postgres", path], within: 10) }
+    }
+    let (program, arguments) = try server(
+      "initdb", ["-D", data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"])
+    _ = try await Program.run(program, arguments, name: "initdb", in: folder, within: 120)
+    try await start()
   }
 
   /// Starts it as a child of this process, so that it cannot outlive the benchmark unseen.
   func start() async throws {
+    guard uri == nil else { return }
     let (program, arguments) = try server(
       "postgres",
       ["-D", data, "-p", "\(port)", "-c", "listen_addresses=", "-c", "unix_socket_directories=\(socket)"])
@@ -160,8 +174,7 @@ final class PostgresPeer: Sendable {
         "-n", "-M", "prepared", "-c", "\(clients)", "-j", "\(Self.threads)", "-T", "\(seconds)", "-f",
         folder.file("booking.sql"), "-l", "--log-prefix=\(prefix)", "-D", "first=\(first)", "-D", "clients=\(clients)",
         "-D", "n=0",
-        "-h", socket, "-p", "\(port)", "-U", "postgres", "postgres",
-      ], within: seconds + 60)
+      ] + place, within: seconds + 60)
     func number(after label: String) -> Double? {
       output.firstRange(of: label).flatMap { found in
         output[found.upperBound...].split(whereSeparator: { " \n".contains($0) }).first.flatMap { Double($0) }
@@ -204,9 +217,11 @@ final class PostgresPeer: Sendable {
   private func psql(_ arguments: [String], within seconds: Int) async throws -> String {
     try await run(
       "psql", package: "postgresql-15",
-      ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-p", "\(port)", "-U", "postgres"] + arguments
-        + ["-d", "postgres"], within: seconds)
+      ["-X", "-q", "-v", "ON_ERROR_STOP=1"] + arguments + place, within: seconds)
   }
+
+  /// Where psql and pgbench find it, behind their other arguments.
+  private var place: [String] { uri.map { [$0] } ?? ["-h", socket, "-p", "\(port)", "-U", "postgres", "postgres"] }
 
   /// How to run one of the programs that refuse to be root: as the user that Debian makes for them.
   private func server(_ name: String, _ arguments: [String]) throws -> (program: String, arguments: [String]) {
