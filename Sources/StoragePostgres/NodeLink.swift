@@ -11,6 +11,8 @@ import Synchronization
 final class NodeLink: Peers {
   private struct State {
     var outgoing: [(message: PeerMessage, to: String?)] = []
+    /// Hints wait for one another a little while, and are said once.
+    var hints: [PeerMessage] = []
     var nudges = false
     var registration: (address: String, version: String)?
     var isDraining = false
@@ -49,6 +51,15 @@ final class NodeLink: Peers {
   // MARK: From any thread
 
   func tell(_ message: PeerMessage, to node: String?) {
+    if message.isHint, node == nil {
+      let isFirst = state.withLock { state in
+        let isFirst = state.hints.isEmpty && !state.nudges
+        if state.hints.count < Limits.nodeMessages, !state.hints.contains(message) { state.hints.append(message) }
+        return isFirst
+      }
+      if isFirst { wake() }
+      return
+    }
     let isFull = state.withLock { state in
       guard state.outgoing.count < Limits.nodeMessages else { return true }
       state.outgoing.append((message, node))
@@ -72,7 +83,7 @@ final class NodeLink: Peers {
   func nudgeSequencer() {
     let isFirst = state.withLock { state in
       defer { state.nudges = true }
-      return !state.nudges
+      return !state.nudges && state.hints.isEmpty
     }
     if isFirst { wake() }
   }
@@ -142,15 +153,18 @@ final class NodeLink: Peers {
 
   private func follow(_ connection: PostgresConnection) throws {
     var nextBeat = ContinuousClock.now
+    var nextHint = ContinuousClock.now
     while true {
       let isLast = isStopped
-      try send(connection)
+      let hasHinted = try send(connection, hints: nextHint <= .now || isLast)
+      if hasHinted { nextHint = .now + .milliseconds(Limits.sequencedMilliseconds) }
       if isLast { return try leave(connection) }
       if nextBeat <= .now {
         try beat(connection)
         nextBeat = .now + .milliseconds(Limits.heartbeatMilliseconds)
       }
-      let left = (nextBeat - .now) / .milliseconds(1)
+      let next = state.withLock { $0.nudges || !$0.hints.isEmpty } ? min(nextBeat, nextHint) : nextBeat
+      let left = (next - .now) / .milliseconds(1)
       for notification in try connection.notifications(orWake: wakeRead, within: Int32(max(1, left))) {
         try receive(notification, connection)
       }
@@ -163,12 +177,18 @@ final class NodeLink: Peers {
     while read(wakeRead, &bytes, bytes.count) == bytes.count {}
   }
 
-  private func send(_ connection: PostgresConnection) throws {
+  /// Sends what waits, and hints when it is their time; returns whether there were any. They are said seldom: each
+  /// notification is a transaction, and what comes in between goes with the next.
+  private func send(_ connection: PostgresConnection, hints: Bool) throws -> Bool {
     let (outgoing, nudges) = state.withLock { state in
-      defer { (state.outgoing, state.nudges) = ([], false) }
-      return (state.outgoing, state.nudges)
+      var outgoing = state.outgoing
+      state.outgoing = []
+      guard hints else { return (outgoing, false) }
+      outgoing += state.hints.map { ($0, nil) }
+      defer { (state.hints, state.nudges) = ([], false) }
+      return (outgoing, state.nudges)
     }
-    guard !outgoing.isEmpty || nudges else { return }
+    guard !outgoing.isEmpty || nudges else { return false }
     counter.increment(by: outgoing.count)
     var lines = nudges ? [NodeMessages.encode(.outbox)] : []
     for (message, to) in outgoing {
@@ -190,6 +210,7 @@ final class NodeLink: Peers {
       payload += "\n" + line
     }
     _ = try connection.rows(SQLs.tell, [.text(payload)]) { _ in }
+    return hints
   }
 
   private func receive(_ notification: PostgresConnection.Notification, _ connection: PostgresConnection) throws {

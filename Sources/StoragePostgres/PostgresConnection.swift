@@ -31,6 +31,8 @@ final class PostgresConnection: SQLConnection {
   private let handle: OpaquePointer
   private let answerSeconds: Double
   private var prepared: [Prepared?] = []
+  /// The same statements in the form that fails unless exactly one row changes.
+  private var preparedOnes: [Prepared?] = []
   private var sent: [Sent] = []
   /// Whether a round trip was begun whose answers nobody has read yet.
   private var owesAnswers = false
@@ -77,6 +79,7 @@ final class PostgresConnection: SQLConnection {
 
   func post(_ sql: SQL, _ values: [SQLValue]) throws { try send(.statement(sql), sql, values) }
 
+  /// Fails in the server when no row changes, so that a commit can be sent right behind it.
   func postOne(_ sql: SQL, _ values: [SQLValue]) throws { try send(.one(sql), sql, values) }
 
   func rows<T>(_ sql: SQL, _ values: [SQLValue], _ read: (any SQLRow) throws -> T) throws -> [T] {
@@ -136,8 +139,6 @@ final class PostgresConnection: SQLConnection {
 
   /// Throws also when the server answers a commit with a rollback.
   func commit() throws {
-    // An update that found another version must be known before it could be committed.
-    if sent.contains(where: { if case .one = $0 { true } else { false } }) { _ = try roundTrip { _, _ in } }
     try send(.statement(Self.commit), Self.commit, [])
     let answer = try roundTrip { result, _ in String(cString: PQcmdStatus(result)) }
     guard answer == "COMMIT" else {
@@ -171,9 +172,24 @@ final class PostgresConnection: SQLConnection {
   private func prepare(_ sql: SQL) throws -> Prepared {
     if sql.index < prepared.count, let known = prepared[sql.index] { return known }
     while prepared.count <= sql.index { prepared.append(nil) }
-    let name = "s\(sql.index)"
+    let made = try prepare(sql, as: "s\(sql.index)", PostgresSchema.translateStatement(sql.text))
+    prepared[sql.index] = made
+    return made
+  }
+
+  private func prepareOne(_ sql: SQL) throws -> Prepared {
+    if sql.index < preparedOnes.count, let known = preparedOnes[sql.index] { return known }
+    while preparedOnes.count <= sql.index { preparedOnes.append(nil) }
+    let text = PostgresSchema.translateStatement(sql.text)
+    let made = try prepare(
+      sql, as: "o\(sql.index)", "WITH changed AS (\(text) RETURNING 1) SELECT 1 / count(*) FROM changed")
+    preparedOnes[sql.index] = made
+    return made
+  }
+
+  private func prepare(_ sql: SQL, as name: String, _ text: String) throws -> Prepared {
     try settleOwed()
-    guard PQsendPrepare(handle, name, PostgresSchema.translateStatement(sql.text), 0, nil) == 1,
+    guard PQsendPrepare(handle, name, text, 0, nil) == 1,
       PQsendDescribePrepared(handle, name) == 1
     else { throw lost(sql.text) }
     sent += [.preparation(sql), .preparation(sql)]
@@ -186,12 +202,11 @@ final class PostgresConnection: SQLConnection {
     if let type = PostgresType.unreadable(described.parameters + described.columns) {
       throw PostgresFailure(mismatch: "type \(type) is not used here", sql.text)
     }
-    prepared[sql.index] = described
     return described
   }
 
   private func send(_ kind: Sent, _ sql: SQL, _ values: [SQLValue]) throws {
-    let statement = try prepare(sql)
+    let statement = if case .one = kind { try prepareOne(sql) } else { try prepare(sql) }
     try settleOwed()
     try parameters.set(values, statement.parameters, sql.text)
     let isSent = parameters.withPointers { pointers in
@@ -230,11 +245,16 @@ final class PostgresConnection: SQLConnection {
         defer { PQclear(result) }
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
-          if case .one = item, Self.changed(result) != 1 { failed = failed ?? StaleVersion() }
           guard failed == nil, index == expected.count - 1 else { continue }
           do { value = try read(result, item.sql) } catch { failed = error }
         case PGRES_PIPELINE_ABORTED: continue
-        default: failed = failed ?? failure(result, item.sql.text)
+        default:
+          let failure = failure(result, item.sql.text)
+          if case .one = item, failure.state == Self.divisionByZero {
+            failed = failed ?? StaleVersion()
+          } else {
+            failed = failed ?? failure
+          }
         }
       }
     }
@@ -245,6 +265,8 @@ final class PostgresConnection: SQLConnection {
     if let failed { throw failed }
     return value
   }
+
+  private static let divisionByZero = "22012"
 
   private static func changed(_ result: OpaquePointer) -> Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 

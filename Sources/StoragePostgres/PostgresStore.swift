@@ -15,6 +15,7 @@ package final class PostgresStore: Store {
   private let listeners = Listeners<StoreChange>()
   private let watch: Watch
   private let settings: PostgresSettings
+  private let numbered = NumberedSignal()
   private let isClosed = Atomic<Bool>(false)
 
   package static let metricDescriptions = [
@@ -47,12 +48,15 @@ package final class PostgresStore: Store {
     self.link = link
     self.sequencer = sequencer
     readers = PostgresPool(settings, .read, connections: Limits.readConnections, logger: logger)
-    writers = PostgresPool(settings, .write, connections: Limits.writeConnections, logger: logger) {
-      [listeners] hasOutgoing in
+    // What is written is found by its key: a plan that is made anew for each value costs more than it saves.
+    writers = PostgresPool(
+      settings.with("SET plan_cache_mode = force_generic_plan"), .write, connections: Limits.writeConnections, logger: logger
+    ) { [listeners] hasOutgoing in
       listeners.tell(.committed)
       guard hasOutgoing else { return }
       if sequencer.isLeader { sequencer.nudge() } else { link.nudgeSequencer() }
     }
+    listeners.add { [numbered] change in if case .logged = change { numbered.fire() } }
     watch = Watch([readers, writers])
     readers.start()
     writers.start()
@@ -103,8 +107,11 @@ package final class PostgresStore: Store {
     guard let last else { return }
     let deadline = ContinuousClock.now + .seconds(Limits.settleSeconds)
     if sequencer.isLeader { sequencer.nudge() } else { link.nudgeSequencer() }
-    while try await waiting(SettleSQL.isThere, last) != nil, .now < deadline {
-      try await Task.sleep(for: .milliseconds(2))
+    while .now < deadline {
+      let wakes = numbered.next()
+      guard try await waiting(SettleSQL.isThere, last) != nil else { return }
+      // Woken by the next batch; what is missed is repaired by looking again.
+      await numbered.wait(for: wakes, atMost: .milliseconds(250))
     }
   }
 

@@ -32,7 +32,7 @@ final class Sequencer: Sendable {
   init(_ settings: PostgresSettings, node: String, logger: Logger, logged: @escaping @Sendable () -> Void) {
     // A leader that sleeps inside its transaction holds the lease's row: the server ends it before others wait long.
     self.settings = settings.with(
-      "SET idle_in_transaction_session_timeout = \(Limits.leaseMilliseconds / 2); "
+      "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET idle_in_transaction_session_timeout = \(Limits.leaseMilliseconds / 2); "
         + "SET lock_timeout = \(Limits.leaseMilliseconds)")
     self.node = node
     self.logger = logger
@@ -90,13 +90,17 @@ final class Sequencer: Sendable {
 
   private func serve(_ leader: Leader) throws {
     while true {
+      let begun = ContinuousClock.now
       let count = try leader.number()
       if count > 0 {
         counter.increment(by: count)
         logged()
       }
       if isStopped.load(ordering: .relaxed) { return try leader.resign() }
-      if count < Limits.sequencedBatch { pause(milliseconds: Limits.leaseMilliseconds / 3) }
+      guard count < Limits.sequencedBatch else { continue }
+      pause(milliseconds: Limits.leaseMilliseconds / 3)
+      let early = begun + .milliseconds(Limits.sequencedMilliseconds) - .now
+      if early > .zero { usleep(UInt32(early / .microseconds(1))) }
     }
   }
 
@@ -148,9 +152,10 @@ final class Leader {
       try connection.begin(SQLs.begin)
       try connection.postOne(SQLs.renew, [.text(node), .int(term), .int(Int64(Limits.leaseMilliseconds))])
       let limit = SQLValue.int(Int64(Limits.sequencedBatch))
+      // A row of the log as it will be, but for its number: in that place stands the outbox's.
       let events = try connection.rows(SQLs.events, [limit], SQLTransaction.event)
       let entries = try connection.rows(SQLs.entries, [limit]) { try SQLTransaction.entry($0) }
-      let (head, accessHead) = try append(events, entries, limit)
+      let (head, accessHead) = try append(events, entries)
       try connection.commit()
       (self.head, self.accessHead) = (head, accessHead)
       return events.count
@@ -161,10 +166,10 @@ final class Leader {
   }
 
   private func append(
-    _ events: [EventRecord], _ entries: [(entry: AccessEntry, bucket: Int64, chain: [UInt8])], _ limit: SQLValue
+    _ events: [EventRecord], _ entries: [(entry: AccessEntry, bucket: Int64, chain: [UInt8])]
   ) throws -> (head: (seq: Int64, chain: [UInt8]), accessHead: (seq: Int64, chain: [UInt8])) {
     var (head, accessHead) = (head, accessHead)
-    if !events.isEmpty {
+    if let last = events.last.map({ SQLValue.int($0.seq) }) {
       var chains: [UInt8] = []
       let before = head.seq
       for var event in events {
@@ -172,11 +177,11 @@ final class Leader {
         head = (event.seq, SQLTransaction.chain(after: head.chain, event.canonicalBytes))
         chains += head.chain
       }
-      try connection.post(SQLs.appendEvents, [limit, .int(before), .blob(chains)])
-      try connection.post(SQLs.clearEvents, [limit])
+      try connection.post(SQLs.appendEvents, [last, .int(before), .blob(chains)])
+      try connection.post(SQLs.clearEvents, [last])
       try connection.post(SQLs.tell, [.text(NodeMessages.logged(by: node))])
     }
-    if !entries.isEmpty {
+    if let last = entries.last.map({ SQLValue.int($0.entry.seq) }) {
       var chains: [UInt8] = []
       let before = accessHead.seq
       for (entry, bucket, _) in entries {
@@ -185,8 +190,8 @@ final class Leader {
         accessHead = (entry.seq, SQLTransaction.chain(after: accessHead.chain, SQLTransaction.canonical(entry, bucket)))
         chains += accessHead.chain
       }
-      try connection.post(SQLs.appendEntries, [limit, .int(before), .blob(chains)])
-      try connection.post(SQLs.clearEntries, [limit])
+      try connection.post(SQLs.appendEntries, [last, .int(before), .blob(chains)])
+      try connection.post(SQLs.clearEntries, [last])
     }
     return (head, accessHead)
   }
@@ -195,7 +200,7 @@ final class Leader {
   func resign() throws { try connection.run(SQLs.resign, [.text(node), .int(term)]) }
 
   private enum SQLs {
-    /// All statements of a batch see the same rows of the outbox.
+    /// All statements of a batch see the same rows of the outbox, so that its last one's number names them all.
     static let begin = SQL("BEGIN ISOLATION LEVEL REPEATABLE READ")
     static let take = SQL(
       """
@@ -211,7 +216,7 @@ final class Leader {
       "UPDATE lease SET until_at = 0, holder = '' WHERE name = 'sequencer' AND holder = $1 AND term = $2")
     static let events = SQL(
       """
-      SELECT CAST(0 AS BIGINT), event_id, type, time, subject, facilities, specialty, actor, data, CAST('' AS BYTEA)
+      SELECT id, event_id, type, time, subject, facilities, specialty, actor, data, CAST('' AS BYTEA)
       FROM event_outbox ORDER BY id LIMIT $1
       """)
     static let appendEvents = SQL(
@@ -219,13 +224,12 @@ final class Leader {
       INSERT INTO event (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
       SELECT CAST($2 AS BIGINT) + n, event_id, type, time, subject, facilities, specialty, actor, data,
         substr(CAST($3 AS BYTEA), CAST(n * 32 - 31 AS INTEGER), 32)
-      FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM event_outbox ORDER BY id LIMIT $1) batch
+      FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM event_outbox WHERE id <= $1) batch
       """)
-    static let clearEvents = SQL(
-      "DELETE FROM event_outbox WHERE id IN (SELECT id FROM event_outbox ORDER BY id LIMIT $1)")
+    static let clearEvents = SQL("DELETE FROM event_outbox WHERE id <= $1")
     static let entries = SQL(
       """
-      SELECT CAST(0 AS BIGINT), at, bucket, person, person_name, action, subject, facility, CAST('' AS BYTEA)
+      SELECT id, at, bucket, person, person_name, action, subject, facility, CAST('' AS BYTEA)
       FROM access_outbox ORDER BY id LIMIT $1
       """)
     static let appendEntries = SQL(
@@ -233,10 +237,9 @@ final class Leader {
       INSERT INTO access_log (seq, at, bucket, person, person_name, action, subject, facility, chain)
       SELECT CAST($2 AS BIGINT) + n, at, bucket, person, person_name, action, subject, facility,
         substr(CAST($3 AS BYTEA), CAST(n * 32 - 31 AS INTEGER), 32)
-      FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM access_outbox ORDER BY id LIMIT $1) batch
+      FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM access_outbox WHERE id <= $1) batch
       """)
-    static let clearEntries = SQL(
-      "DELETE FROM access_outbox WHERE id IN (SELECT id FROM access_outbox ORDER BY id LIMIT $1)")
+    static let clearEntries = SQL("DELETE FROM access_outbox WHERE id <= $1")
     static let tell = SQL("SELECT 1 FROM (SELECT pg_notify('hoichan', $1)) told")
   }
 }

@@ -8,7 +8,9 @@ import pytest
 from support import api as api_module
 from support.browser import launch
 from support.certificate import Certificate
-from support.server import PASSWORD, Server, copy_province
+from support.database import PostgresEngine, SQLiteEngine
+from support.postgres import Cluster
+from support.server import PASSWORD, Server
 from support.turn import Turn
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -21,10 +23,12 @@ ACCOUNTS = {
     "admin": "quantri",
     "auditor": "kiemtra",
 }
+ENGINES = ("sqlite", "postgres")
 
 
 def pytest_addoption(parser):
     parser.addoption("--binary", default=str(REPOSITORY / ".build/debug/hoichan"), help="the hoichan to test")
+    parser.addoption("--engine", default="sqlite", choices=ENGINES, help="what keeps the provinces of the servers under test")
 
 
 def pytest_configure(config):
@@ -35,6 +39,16 @@ def pytest_configure(config):
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(config, items):
+    """A test marked for one engine is no test of the other: it is left out, not skipped."""
+    engine = config.getoption("--engine")
+    foreign = {name for name in ENGINES if name != engine}
+    other = [item for item in items if foreign & {marker.name for marker in item.iter_markers()}]
+    if other:
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in set(other)]
+
+
 @pytest.fixture(scope="session")
 def binary(pytestconfig) -> pathlib.Path:
     path = pathlib.Path(pytestconfig.getoption("--binary")).resolve()
@@ -43,16 +57,33 @@ def binary(pytestconfig) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def seeded(binary, tmp_path_factory) -> pathlib.Path:
-    """The data folder of a fresh demo whose server has stopped. Never started again: tests copy it."""
-    data = tmp_path_factory.mktemp("seeded") / "data"
-    server = Server(binary, data)
+def cluster():
+    """The PostgreSQL of this run. Tests that stop or break it make one of their own."""
+    cluster = Cluster()
+    try:
+        yield cluster.start()
+    finally:
+        cluster.dispose()
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig, request, tmp_path_factory):
+    """Makes places for provinces, on the engine of this run."""
+    if pytestconfig.getoption("--engine") == "postgres":
+        return PostgresEngine(request.getfixturevalue("cluster"))
+    return SQLiteEngine(tmp_path_factory.mktemp("provinces"))
+
+
+@pytest.fixture(scope="session")
+def seeded(binary, engine):
+    """The province of a fresh demo whose server has stopped. Never started again: tests copy it."""
+    server = Server(binary, engine.empty())
     try:
         server.start()
         server.stop()
     finally:
         server.dispose()
-    return data
+    return server.database
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +94,13 @@ def turn():
 
 
 @pytest.fixture(scope="session")
-def server(binary, seeded, turn, tmp_path_factory):
+def server(binary, engine, seeded, turn):
     """The shared server. Tests leave it running, and make consults and trips of their own in it."""
-    data = copy_province(seeded, tmp_path_factory.mktemp("shared") / "data")
-    server = Server(binary, data, env=turn.settings).start()
-    yield server
-    server.dispose()
+    server = Server(binary, engine.copy(seeded), env=turn.settings)
+    try:
+        yield server.start()
+    finally:
+        server.dispose()
 
 
 @pytest.fixture(autouse=True)
@@ -81,13 +113,27 @@ def shared_server_survives(request):
 
 
 @pytest.fixture
-def new_server(binary, seeded, tmp_path):
+def new_database(engine, seeded):
+    """Makes databases that are gone after the test: copies of the province, or of another, or empty ones."""
+    made = []
+
+    def make(empty=False, of=None):
+        database = engine.empty() if empty else engine.copy(of or seeded)
+        made.append(database)
+        return database
+
+    yield make
+    for database in made:
+        database.remove()
+
+
+@pytest.fixture
+def new_server(binary, new_database):
     """Makes servers that a test may stop and kill: `new_server(mode="serve", env=…)`, on a copy of the province."""
     made = []
 
-    def make(data=None, start=True, **options):
-        data = data or copy_province(seeded, tmp_path / f"data{len(made)}")
-        server = Server(binary, data, **options)
+    def make(database=None, start=True, **options):
+        server = Server(binary, database or new_database(), **options)
         made.append(server)
         return server.start() if start else server
 

@@ -7,6 +7,7 @@ import time
 import pytest
 from support.care import consult_in, move
 from support.log import events_of
+from support.seats import Seat
 from support.sockets import Call, refusal
 from support.waiting import eventually
 
@@ -14,47 +15,6 @@ from support.waiting import eventually
 @pytest.fixture
 def consult(people):
     return consult_in(people, "inProgress")
-
-
-class Seat:
-    """One joined side of a call."""
-
-    def __init__(self, caller, consult, resume=None):
-        self.caller, self.consult = caller, consult
-        self.call = Call(caller, consult)
-        self.joined = self.call.join(resume)
-        self.id, self.token = self.joined["self"], self.joined["resume"]
-
-    def other(self, patience_for="the other side") -> dict:
-        """The one other member, once there is one."""
-        alone = lambda members: [m for m in members if m["id"] != self.id]
-        roster = self.call.wait_roster(lambda members: len(alone(members)) == 1, patience_for)
-        return alone(roster["members"])[0]
-
-    def alone(self):
-        self.call.wait_roster(lambda members: not [m for m in members if m["id"] != self.id], "an empty room")
-
-    def offer(self, to: dict, sdp: str, kind="offer", generation=None):
-        self.call.send(
-            {"op": "description", "to": to["id"], "generation": generation or to["generation"], "description": {"type": kind, "sdp": sdp}}
-        )
-
-    def candidate(self, to: dict, text, generation=None):
-        candidate = {"candidate": text, "sdpMid": "0", "sdpMLineIndex": 0} if text is not None else None
-        self.call.send({"op": "candidate", "to": to["id"], "generation": generation or to["generation"], "candidate": candidate})
-
-    def heard(self, op: str) -> list:
-        return [frame for frame in list(self.call.frames) if frame.get("op") == op]
-
-    def hears(self, what: str, **members) -> dict:
-        return self.call.first(what, **members)
-
-    def heard_candidates(self) -> list:
-        return [frame["candidate"] and frame["candidate"]["candidate"] for frame in self.heard("candidate")]
-
-    def resumed(self) -> "Seat":
-        """A new socket that claims this seat."""
-        return Seat(self.caller, self.consult, resume=self.token)
 
 
 @pytest.fixture

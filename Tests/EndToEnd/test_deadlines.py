@@ -1,23 +1,20 @@
-"""Deadlines are rows, not sleeping tasks: the server stops, hours pass, it starts again, and none was lost.
-
-The hours pass by libfaketime, which shifts the clock that the server's process reads."""
+"""Deadlines are rows, not sleeping tasks: the server stops, hours pass, it starts again, and none was lost."""
 import datetime
 
 import pytest
 from conftest import sign_in_all
 from support.api import Api, any_problem, moment, now, problem
 from support.care import BODIES, book, consult_body, consult_in, find_slots, move, new_trip, pass_milestone, positions, request_consult
+from support.clock import ahead
 from support.log import events_of
 from support.sockets import Feed
 from support.waiting import eventually
-
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def later(server, span: datetime.timedelta):
     """Stops the server and starts it again where the clock shows `span` more. Everyone signs in anew."""
     server.stop()
-    server.env |= {"LD_PRELOAD": LIBRARY, "FAKETIME": f"+{int(span.total_seconds())}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    server.env |= ahead(span)
     server.start()
     return sign_in_all(server)
 

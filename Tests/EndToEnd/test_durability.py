@@ -1,6 +1,7 @@
 """An answer means that the disk has it: fdatasyncs are counted from outside, since a process cannot see its own."""
 import re
 
+import pytest
 from support.api import sign_in
 from support.care import request_consult
 from support.server import PASSWORD
@@ -12,6 +13,7 @@ def commit_groups(api) -> int:
     return int(float(re.search(r"^hoichan_storage_commit_groups_total (\S+)$", api.get("/metrics").text, re.M)[1]))
 
 
+@pytest.mark.sqlite("only there does the process that answers write the disk itself")
 def test_each_commit_group_is_one_fdatasync(new_server, tmp_path):
     trace = tmp_path / "trace"
     server = new_server(start=False)

@@ -7,7 +7,7 @@ from support.accounts import new_person, other_station
 from support.api import Api, any_problem, good, moment, now, problem, sign_in
 from support.care import BODIES, consult_in, move, request_consult
 from support.log import assert_exactly_once_in_order, events_of, read_log
-from support.server import PASSWORD, copy_province
+from support.server import PASSWORD
 from support.sockets import Call, Feed, refusal
 from support.stream import EventStream
 from support.waiting import eventually
@@ -307,17 +307,17 @@ def test_a_restored_database_has_a_new_epoch(new_server, tmp_path):
     expect_gap(sign_in(server, "giamsat", PASSWORD), old, "epoch-changed")
 
 
-def test_a_cursor_ahead_of_a_rewound_database(new_server, tmp_path):
+def test_a_cursor_ahead_of_a_rewound_database(new_server, new_database):
     server = new_server()
     server.stop()
-    snapshot = copy_province(server.data, tmp_path / "snapshot")
+    snapshot = new_database(of=server.database)
     server.start()
     monitor, station = sign_in(server, "giamsat", PASSWORD), sign_in(server, "tram", PASSWORD)
     for _ in range(3):
         request_consult(station)
     lost = head(monitor)
     server.stop()
-    rewound = new_server(data=snapshot)
+    rewound = new_server(database=snapshot)
     monitor, station = sign_in(rewound, "giamsat", PASSWORD), sign_in(rewound, "tram", PASSWORD)
     expect_gap(monitor, lost, "ahead")
     # Written past the lost events, the same numbers mean other events: only the chain can tell.

@@ -182,10 +182,11 @@ def test_a_taken_port_is_told(new_server):
     first.assert_alive()
 
 
+@pytest.mark.sqlite("on PostgreSQL this is what several nodes are")
 def test_two_servers_on_one_database(new_server):
     """A second server on the same file would number events too: it must refuse, or work; never corrupt."""
     first = new_server()
-    second = new_server(start=False, data=first.data, mode="serve")
+    second = new_server(start=False, database=first.database, mode="serve")
     second.start(wait=False)
     eventually(lambda: not second.child.running() or listens(second.port), "its answer")
     request_consult(sign_in(first, "tram", PASSWORD))
@@ -207,17 +208,17 @@ def test_fresh_starts_over(new_server):
     problem(sign_in(server, "tram", PASSWORD).get(f"/consults/{consult}"), "not-found")
 
 
-def test_another_province(new_server, tmp_path):
-    server = new_server(data=tmp_path / "hanoi", options=["--province", "01"])
+def test_another_province(new_server, new_database):
+    server = new_server(database=new_database(empty=True), options=["--province", "01"])
     station = sign_in(server, "tram", PASSWORD)
     names = [item["name"] for item in station.fetch("/facilities", q="hoan kiem", limit=100)["items"]]
     assert any("Hoàn Kiếm" in name for name in names)
 
 
-def test_the_demo_is_deterministic(new_server, tmp_path):
+def test_the_demo_is_deterministic(new_server, new_database):
     directories = []
-    for name in ("one", "two"):
-        server = new_server(data=tmp_path / name)
+    for _ in range(2):
+        server = new_server(database=new_database(empty=True))
         station = sign_in(server, "tram", PASSWORD)
         items = [station.fetch(path, limit=500)["items"] for path in ("/facilities", "/practitioners")]
         directories.append(json.dumps(items, sort_keys=True))

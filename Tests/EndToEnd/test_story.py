@@ -3,9 +3,9 @@ import pytest
 from conftest import sign_in_all
 from playwright.sync_api import expect
 from support.browser import LAPTOP, PHONE
-from support.care import conclusion, new_trip
+from support.care import new_trip
 from support.log import read_log
-from support.server import PASSWORD
+from support.story import both_see_and_hear, conclude_by_page, open_signed_in, request_by_page
 from support.visits import Visits
 from support.waiting import eventually
 
@@ -25,60 +25,9 @@ def people(server):
 def open_page(browser, server):
     """Signs in by the page, as people do: `open_page("tram", "/station", PHONE)`; None opens it as a stranger."""
     visits = Visits(browser, server)
-
-    def open_as(username, path, device, **options):
-        if username is None:
-            return visits.open(None, path, device, **options)
-        page = visits.open(None, "/sign-in", device, **options)
-        page.get_by_test_id("username").fill(username)
-        page.get_by_test_id("password").fill(PASSWORD)
-        page.get_by_test_id("submit").click()
-        page.wait_for_url(lambda url: "/sign-in" not in url)
-        page.goto(server.origin + path)
-        return page
-
+    open_as = lambda username, path, device, **options: open_signed_in(visits, username, path, device, **options)
     yield open_as
     visits.close()
-
-
-def media_of(page) -> dict:
-    """What the page's peer connections received so far, and by which kind of candidate."""
-    return page.evaluate(
-        """async () => {
-          const result = { frames: 0, audio: 0, relayed: false };
-          for (const peer of window.hoichanCall.peers) {
-            const stats = await peer.getStats();
-            for (const report of stats.values()) {
-              if (report.type === "inbound-rtp" && report.kind === "video") result.frames += report.framesDecoded ?? 0;
-              if (report.type === "inbound-rtp" && report.kind === "audio") result.audio += report.bytesReceived ?? 0;
-              if (report.type === "candidate-pair" && report.nominated && report.state === "succeeded") {
-                result.relayed ||= stats.get(report.localCandidateId)?.candidateType === "relay";
-              }
-            }
-          }
-          return result;
-        }"""
-    )
-
-
-def both_see_and_hear(pages) -> list:
-    def received():
-        media = [media_of(page) for page in pages]
-        return media if all(one["frames"] > 0 and one["audio"] > 0 for one in media) else None
-
-    return eventually(received, patience=60, what="both sides to decode video frames and hear audio")
-
-
-def request_by_page(page, name="Nguyễn Thị Hoa") -> str:
-    """Fills in the station's form as a nurse would; returns the consult's id."""
-    page.get_by_test_id("field-specialty").select_option("cardiology")
-    page.get_by_test_id("field-urgency-urgent").check()
-    page.get_by_test_id("field-patient-name").fill(name)
-    page.get_by_test_id("field-situation").fill("Đau ngực trái hai giờ, vã mồ hôi")
-    page.get_by_test_id("field-request").fill("Xin hướng xử trí")
-    page.get_by_test_id("submit").click()
-    page.wait_for_url("**/consults/*")
-    return page.url.split("/consults/")[1].split("?")[0]
 
 
 @pytest.mark.timeout(300)
@@ -114,14 +63,7 @@ def test_from_request_to_signed_outcome(open_page, people, way):
 
     specialist.get_by_test_id("open-consult").or_(specialist.get_by_test_id("back")).first.click()
     specialist.wait_for_url(f"**/consults/{consult}")
-    outcome = conclusion()
-    specialist.get_by_test_id("field-summary").fill(outcome["summary"])
-    specialist.get_by_test_id("field-diagnosis-code").first.fill("I21.0")
-    specialist.get_by_test_id("field-disposition").select_option(outcome["disposition"])
-    specialist.get_by_test_id("field-recommendation").fill(outcome["recommendation"])
-    specialist.get_by_test_id("conclude").click()
-    specialist.get_by_test_id("sign").click()
-    expect(specialist.get_by_test_id("sha256")).to_be_visible()
+    conclude_by_page(specialist)
     signed = people.specialist.fetch(f"/consults/{consult}")
     assert signed["state"] == "signed"
     expect(specialist.get_by_test_id("sha256")).to_have_text(signed["outcome"]["signature"]["sha256"])

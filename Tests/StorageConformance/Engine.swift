@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import Logging
 import Storage
+import StoragePostgres
 import StorageSQLite
 import Synchronization
 import Testing
@@ -17,6 +18,26 @@ enum Engine: String, CaseIterable, Sendable {
     switch self {
     case .sqlite: try await withSQLite { store, _ in try await body(store) }
     case .postgres: try await withPostgres { store, _ in try await body(SettledStore(store)) }
+    }
+  }
+}
+
+extension Engine {
+  /// A database in which nothing is but what every one has.
+  func withEmptyStore<T>(_ body: (any Store) async throws -> T) async throws -> T {
+    switch self {
+    case .sqlite:
+      try await withFolder { folder async throws in
+        let store = try SQLiteStore(path: folder + "/empty.sqlite", logger: .silent)
+        defer { store.close() }
+        return try await body(store)
+      }
+    case .postgres:
+      try await withPostgresDatabase { settings async throws in
+        let store = try PostgresStore(settings, logger: .silent)
+        defer { store.close() }
+        return try await body(SettledStore(store))
+      }
     }
   }
 }

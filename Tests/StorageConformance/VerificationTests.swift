@@ -8,7 +8,7 @@ import Testing
   private static let secrets = Secrets(key: Array(repeating: 7, count: 32))
 
   /// A booked consult, one that was declined, one that was cancelled and a signed one; anchors; reads.
-  private static func fill(_ store: any Store) async throws {
+  static func fill(_ store: any Store) async throws {
     try await store.write { tx in
       _ = try booked("c1", .scheduled, hour: 0, tx)
       var cancelled = try booked("c2", .scheduled, hour: 1, tx)

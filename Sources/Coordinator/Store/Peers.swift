@@ -39,6 +39,10 @@ package struct PeerMessage: Sendable, Equatable {
   package var kind: Kind
   package var body: JSON
 
+  /// Whether it only says that something is out of date: said twice it means no more, and a few milliseconds later it
+  /// means the same.
+  package var isHint: Bool { kind == .busy || kind == .directory || kind == .sessions }
+
   package init(_ kind: Kind, _ body: JSON = .null) {
     self.kind = kind
     self.body = body

@@ -67,6 +67,8 @@ package enum Limits {
   /// The leader renews its lease three times as often; the next one leads so long after its death.
   package static let leaseMilliseconds = 2_000
   package static let sequencedBatch = 500
+  /// Batches begin no closer to one another: each costs a commit, and what comes in between goes with the next.
+  package static let sequencedMilliseconds = 6
   package static let heartbeatMilliseconds = 1_000
   /// Messages that wait to be told to other nodes.
   package static let nodeMessages = 20_000

@@ -153,7 +153,14 @@ package final class FeedHub: Service {
   private func readNew() async throws {
     // Until the first follower came, nobody needs what is new.
     while let head = ring.head {
-      let page = try await coordinator.events(after: head.seq, limit: Limits.replayPage)
+      // The head is read again, and must be what it was: a database that was taken over by a standby which had not all
+      // of it, or put back from a snapshot, has another log under the same numbers.
+      var page = try await coordinator.events(after: head.seq - 1, limit: Limits.replayPage + 1)[...]
+      if head.seq > 0 {
+        guard let known = page.popFirst(), Cursor(epoch: head.epoch, seq: known.seq, chain: known.chain) == head else {
+          return try await restart()
+        }
+      }
       guard let newest = page.last else { return }
       let isWanted = metrics.openCount > 0
       ring.append(page.map { FeedItem($0, epoch: head.epoch, isWanted: isWanted) })
@@ -162,6 +169,14 @@ package final class FeedHub: Service {
       for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
       if page.count < Limits.replayPage { return }
     }
+  }
+
+  private func restart() async throws {
+    let head = try await coordinator.logBounds().head
+    logger.error("the log was rewound: everybody who follows comes again", metadata: ["head": "\(head.seq)"])
+    ring.restart(at: head)
+    for loop in loops.withLock({ Array($0.values) }) { loop.restart(at: head) }
+    for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }
 
   /// A signal is only a hint: a regular look repairs what it missed. It also gives the streams their time.
@@ -200,6 +215,8 @@ private final class FeedLoopHandle: Sendable {
     latest.withLock { $0.put(item) }
     wake()
   }
+
+  func restart(at head: Cursor) { loop.eventLoop.execute { [self] in loop.value.restart(at: head) } }
 
   func wake() {
     guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }

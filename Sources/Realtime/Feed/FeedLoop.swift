@@ -111,6 +111,12 @@ final class FeedLoop {
     reader.lens.addBehind(reader)
   }
 
+  /// The log went back behind what these readers were told: they come again, and their cursors get their verdict.
+  func restart(at head: Cursor) {
+    for reader in Array(readers) { reader.fail(.goingAway, "the log was rewound") }
+    position = head
+  }
+
   // MARK: Readers behind
 
   /// Writes to one reader from its own position until it has caught up, its channel is full or its turn is over.

@@ -31,6 +31,15 @@ final class FeedRing: Sendable {
     }
   }
 
+  /// Begins anew: what it held is no part of the log any more.
+  func restart(at head: Cursor) {
+    state.withLock { state in
+      state.slots = Array(repeating: nil, count: state.slots.count)
+      state.head = head
+      state.first = head.seq + 1
+    }
+  }
+
   /// Puts the log's next events in; the oldest make room. Numbers that are already there are left alone, so that two
   /// overlapping reads of the log do no harm.
   func append(_ items: [FeedItem]) {

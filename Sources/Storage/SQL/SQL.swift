@@ -18,7 +18,7 @@ package struct SQL: Sendable {
   package init(_ text: StaticString) { self.init(dynamic: "\(text)") }
 
   /// For statements about tables that are known only when they are met: names, never values.
-  init(dynamic text: String) {
+  package init(dynamic text: String) {
     self.text = text
     index = Self.counter.add(1, ordering: .relaxed).oldValue
   }

@@ -4,24 +4,8 @@ from playwright.sync_api import expect
 from support.browser import PHONE
 from support.care import consult_in
 from support.log import events_of
+from support.story import SEAT, sees_more
 from support.waiting import eventually
-
-FRAMES = """async () => {
-  let frames = 0;
-  for (const peer of window.hoichanCall?.peers ?? []) {
-    for (const report of (await peer.getStats()).values()) {
-      if (report.type === 'inbound-rtp' && report.kind === 'video') frames += report.framesDecoded ?? 0;
-    }
-  }
-  return frames;
-}"""
-SEAT = "() => ({ self: window.hoichanCall.room.self, generations: [...window.hoichanCall.room.members.values()].map((one) => one.generation) })"
-
-
-def sees_more(page):
-    """Frames go on being decoded."""
-    before = page.evaluate(FRAMES)
-    eventually(lambda: page.evaluate(FRAMES) > before, "new frames of video")
 
 
 @pytest.fixture

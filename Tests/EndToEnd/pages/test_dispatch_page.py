@@ -4,10 +4,9 @@ import datetime
 from conftest import sign_in_all
 from playwright.sync_api import expect
 from support.care import hospital, request_consult
+from support.clock import ahead
 from support.visits import Visits
 from support.waiting import eventually
-
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def row_of(page, kind, consult):
@@ -20,8 +19,7 @@ def test_an_unanswered_request_rings_until_it_is_answered(browser, new_server):
     consult = request_consult(people.station, urgency="emergency")["id"]
     # The server starts again five seconds before the limit passes: the clock on the desk runs out under our eyes.
     server.stop()
-    ahead = datetime.timedelta(minutes=10) - datetime.timedelta(seconds=5)
-    server.env |= {"LD_PRELOAD": LIBRARY, "FAKETIME": f"+{int(ahead.total_seconds())}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    server.env |= ahead(datetime.timedelta(minutes=10) - datetime.timedelta(seconds=5))
     server.start()
     people = sign_in_all(server)
     visits = Visits(browser, server)

@@ -6,12 +6,15 @@ import tempfile
 
 
 class Child:
-    """A started program with its output in a file. `setpriv` asks the kernel to stop it if this process dies."""
+    """A started program with its output in a file. `setpriv` asks the kernel to stop it if this process dies.
 
-    def __init__(self, arguments, env=None, cwd=None, keep_stdin=False):
+    The kernel means the thread that started it: start children in the main thread."""
+
+    def __init__(self, arguments, env=None, cwd=None, keep_stdin=False, user=None, at_our_death="KILL"):
         self.output = tempfile.NamedTemporaryFile(prefix="hoichan-child-", suffix=".log")
+        as_user = ["--reuid", user, "--regid", user, "--init-groups"] if user else []
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *map(str, arguments)],
+            ["setpriv", *as_user, "--pdeathsig", at_our_death, "--", *map(str, arguments)],
             stdin=subprocess.PIPE if keep_stdin else subprocess.DEVNULL,
             stdout=self.output,
             stderr=subprocess.STDOUT,

@@ -1,9 +1,6 @@
 """The real binary: started, awaited, stopped, killed, and its command line beside it."""
 import os
-import pathlib
-import shutil
 import signal
-import sqlite3
 import subprocess
 
 import httpx
@@ -18,10 +15,10 @@ ROOMY = {"HOICHAN_LIMIT_REQUESTS": "1000000", "HOICHAN_LIMIT_SIGNINS": "1000000"
 
 
 class Server:
-    """One province in a data folder. `mode` is `demo` or `serve`; the same folder can be started again."""
+    """One server of a province. `mode` is `demo` or `serve`; the same database can be started again."""
 
-    def __init__(self, binary, data: pathlib.Path, mode="demo", options=(), env=None, tls=None, port=None):
-        self.binary, self.data, self.mode, self.options = str(binary), pathlib.Path(data), mode, list(options)
+    def __init__(self, binary, database, mode="demo", options=(), env=None, tls=None, port=None):
+        self.binary, self.database, self.mode, self.options = str(binary), database, mode, list(options)
         self.port = port or free_port()
         self.tls = tls
         self.env = {**ROOMY, **(env or {})}
@@ -31,10 +28,6 @@ class Server:
         self.sessions = {}
 
     # Where it is
-
-    @property
-    def database(self) -> pathlib.Path:
-        return self.data / "hoichan.sqlite"
 
     @property
     def origin(self) -> str:
@@ -48,7 +41,7 @@ class Server:
     def settings(self) -> dict:
         """What the command line and `serve` need to find this database."""
         return {
-            "HOICHAN_DATABASE": f"sqlite:{self.database}",
+            **self.database.environment,
             "HOICHAN_LISTEN": f"127.0.0.1:{self.port}",
             "HOICHAN_PUBLIC_URL": self.origin,
         }
@@ -58,8 +51,8 @@ class Server:
     def start(self, wait=True, prefix=()):
         """Starts it; with `wait`, returns when /readyz says so. `prefix` wraps the command (faketime)."""
         if self.mode == "demo":
-            arguments = ["demo", "--port", self.port, "--data", self.data, *self.options]
-            env = self.env
+            arguments = ["demo", "--port", self.port, *self.database.demo_options, *self.options]
+            env = {**self.database.demo_environment, **self.env}
         else:
             arguments = ["serve", *self.options]
             env = {**self.settings, **self.env}
@@ -124,14 +117,3 @@ class Server:
         if check:
             assert done.returncode == 0, f"hoichan {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
-
-    def rows(self, sql: str, *parameters):
-        """Reads the database beside the server, to check what no API shows. Read-only, so it disturbs nothing."""
-        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30) as connection:
-            return connection.execute(sql, parameters).fetchall()
-
-
-def copy_province(source: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    """A data folder of its own, copied from one whose server has stopped."""
-    shutil.copytree(source, target)
-    return target

@@ -140,7 +140,9 @@ class Call(Socket):
 
     def join(self, resume=None) -> dict:
         self.send({"op": "join", "resume": resume} if resume else {"op": "join"})
-        return self.first("joined", op="joined")
+        answer = self.wait(lambda frames: next((f for f in frames if f.get("op") in ("joined", "error")), None), "joined")
+        assert answer["op"] == "joined", answer
+        return answer
 
     def wait_roster(self, probe, what: str) -> dict:
         """The newest roster (of `joined` or `roster`) for which `probe(members)` holds."""

@@ -1,6 +1,7 @@
 import Coordinator
 import Domain
 import NIOCore
+import Storage
 import StorageSQLite
 import Testing
 
@@ -84,6 +85,31 @@ import Testing
       let bookmark = try await filtered.json()
       #expect(bookmark == ["kind": "bookmark", "cursor": .string(head.text)])
       #expect(try await filtered.closing() == .close(.goingAway, reason: "server is stopping"))
+    }
+  }
+
+  /// A standby that had not all of the log took over, or a snapshot was put back: the same numbers mean something else.
+  @Test func aRewoundLogSendsEverybodyAway() async throws {
+    let site = try await Site()
+    try await SiteServer.run(site) { server in
+      let client = try await server.socket("/feed")
+      _ = try await client.json()
+      try await site.append(3)
+      var cursor = ""
+      for _ in 0..<3 { cursor = try #require(try await client.json()["cursor"]?.string) }
+      let lost = SQL("DELETE FROM event WHERE seq > 1")
+      try await site.store.write { try ($0 as? SQLTransaction)?.connection.run(lost, []) }
+      try await site.append(4, at: Site.other)
+      #expect(try await client.closing() == .close(.goingAway, reason: "the log was rewound"))
+      // Whoever comes again learns that the cursor is of another log, and can begin anew.
+      let again = try await server.socket("/feed?after=\(cursor)")
+      let verdict = try await again.json()
+      #expect(verdict["kind"] == "gap" && verdict["reason"] == "epoch-changed")
+      let fresh = try await server.socket("/feed?after=oldest")
+      _ = try await fresh.json()
+      for _ in 0..<5 { #expect(try await fresh.json()["kind"] == "event") }
+      try await site.append(1)
+      #expect(try await fresh.json()["event"]?["sequence"] == "000000000006")
     }
   }
 
