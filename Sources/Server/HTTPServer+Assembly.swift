@@ -19,12 +19,13 @@ extension HTTPServer {
     RequestMetrics.describe(in: registry)
     let pages = try PageRoutes(settings: settings)
     let database: OperationRoutes.Check = ("database", { try await coordinator.store.check() })
+    let node: OperationRoutes.Check = ("node", { try coordinator.store.peers.check() })
     let api =
       SessionRoutes(coordinator, settings: settings, signedOut: signedOut).endpoints
       + DirectoryRoutes(coordinator).endpoints + ConsultRoutes(coordinator).endpoints
       + TripRoutes(coordinator).endpoints + EventRoutes(coordinator, live: live).endpoints
       + PeopleRoutes(coordinator).endpoints + ProblemRoutes().endpoints
-      + OperationRoutes(checks: [database] + checks, registry: registry).endpoints
+      + OperationRoutes(checks: [database, node] + checks, registry: registry).endpoints
     let services = EndpointServices(settings: settings, metrics: registry, errorPage: pages.errorPage) {
       try await coordinator.authenticate(token: $0)
     }

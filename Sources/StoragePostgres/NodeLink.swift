@@ -16,6 +16,8 @@ final class NodeLink: Peers {
     var nudges = false
     var registration: (address: String, version: String)?
     var isDraining = false
+    /// Whether the others can know of this node.
+    var isKnown = false
     var isStopped = false
     var connectedAt: ContinuousClock.Instant?
   }
@@ -93,6 +95,12 @@ final class NodeLink: Peers {
     return since.map { .now - $0 > .milliseconds(3 * Limits.heartbeatMilliseconds) } ?? false
   }
 
+  func check() throws {
+    let (isDraining, isKnown) = state.withLock { ($0.isDraining, $0.isKnown) }
+    if isDraining { throw Rejection(.unavailable, "it is stopping") }
+    if !isKnown { throw Rejection(.unavailable, "the other nodes do not know of it yet") }
+  }
+
   func register(address: String, version: String) {
     state.withLock { $0.registration = (address, version) }
     wake()
@@ -142,11 +150,10 @@ final class NodeLink: Peers {
         changed(.logged)
         try follow(connection)
       } catch {
-        state.withLock { $0.connectedAt = nil }
+        state.withLock { ($0.connectedAt, $0.isKnown) = (nil, false) }
         tries += 1
         if tries == 1 { logger.error("the other nodes are not heard", metadata: ["error": "\(error)"]) }
-        let wait = Double.random(in: 0.5...1) * min(1, 0.05 * Double(1 << min(tries, 6)))
-        if !isStopped { Thread.sleep(forTimeInterval: wait) }
+        if !isStopped { Thread.sleep(forTimeInterval: Outage.pause(tries)) }
       }
     }
   }
@@ -244,6 +251,7 @@ final class NodeLink: Peers {
         .text(isDraining ? "draining" : "serving"),
       ])
     try connection.run(SQLs.clear, [])
+    state.withLock { $0.isKnown = true }
   }
 
   private func leave(_ connection: PostgresConnection) throws {

@@ -117,11 +117,11 @@ final class PostgresConnection: SQLConnection {
     if isPipelined { try leavePipeline() }
     let result = PQexec(handle, PostgresSchema.translate(text))
     defer { PQclear(result) }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else { throw failure(result, text) }
     if isPipelined {
       guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw lost(text) }
     }
+    let status = PQresultStatus(result)
+    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else { throw failure(result, text) }
   }
 
   private func leavePipeline() throws {

@@ -19,23 +19,18 @@ final class PostgresPool: Sendable {
   private let committed: @Sendable (_ hasOutgoing: Bool) -> Void
   private let ended = DispatchSemaphore(value: 0)
   private let failed = Atomic<Bool>(false)
-  private let outage = Mutex<Outage?>(nil)
+  private let full = Atomic<Bool>(false)
+  private let outage: Outage
   private let counter = Counter(label: "storage.transactions")
   private let reruns = Counter(label: "storage.reruns")
 
-  /// The database could not be reached; until then nobody tries again.
-  private struct Outage {
-    var failure: StoreFailure
-    var until: ContinuousClock.Instant
-    var tries: Int
-  }
-
   init(
-    _ settings: PostgresSettings, _ mode: Mode, connections: Int, logger: Logger,
+    _ settings: PostgresSettings, _ mode: Mode, connections: Int, outage: Outage, logger: Logger,
     committed: @escaping @Sendable (_ hasOutgoing: Bool) -> Void = { _ in }
   ) {
     self.settings = settings
     self.mode = mode
+    self.outage = outage
     self.logger = logger
     self.committed = committed
     count = connections
@@ -44,6 +39,11 @@ final class PostgresPool: Sendable {
 
   /// Whether the latest transaction could not be kept.
   var lastFailed: Bool { failed.load(ordering: .relaxed) }
+
+  /// Whether there was no room for something, and nobody has found since that there is.
+  var isFull: Bool { full.load(ordering: .relaxed) }
+
+  func foundRoom() { full.store(false, ordering: .relaxed) }
 
   func start() {
     for index in 0..<count {
@@ -134,7 +134,9 @@ final class PostgresPool: Sendable {
     case let failure as PostgresFailure:
       failed.store(true, ordering: .relaxed)
       logger.error("a transaction was not kept", metadata: ["error": "\(failure)"])
-      job.finish(failure.asStoreFailure)
+      let known = failure.asStoreFailure
+      if known.kind == .full { full.store(true, ordering: .relaxed) }
+      job.finish(known)
     case is StaleVersion: job.finish(StoreFailure("the transaction lost every race"))
     case let failure as StoreFailure:
       failed.store(true, ordering: .relaxed)
@@ -148,29 +150,15 @@ final class PostgresPool: Sendable {
     _ connection: inout PostgresConnection?, _ transaction: inout SQLTransaction?
   ) throws -> (PostgresConnection, SQLTransaction) {
     if let connection, let transaction { return (connection, transaction) }
-    // One look at a database that is away is enough for all who wait.
-    let known = outage.withLock { $0.flatMap { $0.until > .now ? $0.failure : nil } }
-    if let known { throw known }
+    try outage.check()
     do {
       let made = try PostgresConnection(settings)
       let used = SQLTransaction(made)
       (connection, transaction) = (made, used)
-      let was = outage.withLock { outage in
-        defer { outage = nil }
-        return outage
-      }
-      if was != nil { logger.notice("the database is back") }
+      outage.end()
       return (made, used)
     } catch {
-      let failure = StoreFailure("the database cannot be reached: \(error)", .unreachable)
-      let tries = outage.withLock { outage in
-        let tries = (outage?.tries ?? 0) + 1
-        let wait = Double.random(in: 0.5...1) * min(1, 0.05 * Double(1 << min(tries, 6)))
-        outage = Outage(failure: failure, until: .now + .seconds(wait), tries: tries)
-        return tries
-      }
-      if tries == 1 { logger.error("the database cannot be reached", metadata: ["error": "\(error)"]) }
-      throw failure
+      throw outage.note(error)
     }
   }
 

@@ -47,10 +47,13 @@ package final class PostgresStore: Store {
     link.onOutbox { [weak sequencer] in sequencer?.nudge() }
     self.link = link
     self.sequencer = sequencer
-    readers = PostgresPool(settings, .read, connections: Limits.readConnections, logger: logger)
+    let outage = Outage(logger: logger)
+    readers = PostgresPool(
+      settings, .read, connections: Limits.readConnections, outage: outage, logger: logger)
     // What is written is found by its key: a plan that is made anew for each value costs more than it saves.
     writers = PostgresPool(
-      settings.with("SET plan_cache_mode = force_generic_plan"), .write, connections: Limits.writeConnections, logger: logger
+      settings.with("SET plan_cache_mode = force_generic_plan"), .write, connections: Limits.writeConnections,
+      outage: outage, logger: logger
     ) { [listeners] hasOutgoing in
       listeners.tell(.committed)
       guard hasOutgoing else { return }
@@ -93,14 +96,26 @@ package final class PostgresStore: Store {
 
   package var peers: any Peers { link }
 
-  /// After a write that was not kept only another write can tell whether the disk has room again.
+  /// After a write that was not kept only another write can tell whether writing works again; when there was no room,
+  /// only one that needs some.
   package func check() async throws {
-    if writers.lastFailed {
+    if writers.isFull {
+      try await write { transaction in
+        guard let tables = transaction as? SQLTransaction else { return }
+        try tables.connection.script(Self.needsRoom)
+      }
+      writers.foundRoom()
+    } else if writers.lastFailed {
       try await write { try $0.setMeta("written", Instant.system.text) }
     } else {
       _ = try await read { try $0.meta("epoch") }
     }
   }
+
+  /// A megabyte in new pages, which go away with the transaction.
+  private static let needsRoom = """
+    CREATE TEMP TABLE room ON COMMIT DROP AS SELECT md5(CAST(n AS TEXT)) AS filling FROM generate_series(1, 16000) n
+    """
 
   package func settle() async throws {
     let last = try await waiting(SettleSQL.last, nil)

@@ -154,6 +154,8 @@ final class Leader {
       let limit = SQLValue.int(Int64(Limits.sequencedBatch))
       // A row of the log as it will be, but for its number: in that place stands the outbox's.
       let events = try connection.rows(SQLs.events, [limit], SQLTransaction.event)
+      // Two nodes may each have found that a row is new while the log got it from a third.
+      try connection.post(SQLs.clearKnown, [])
       let entries = try connection.rows(SQLs.entries, [limit]) { try SQLTransaction.entry($0) }
       let (head, accessHead) = try append(events, entries)
       try connection.commit()
@@ -227,6 +229,12 @@ final class Leader {
       FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM event_outbox WHERE id <= $1) batch
       """)
     static let clearEvents = SQL("DELETE FROM event_outbox WHERE id <= $1")
+    static let clearKnown = SQL(
+      """
+      DELETE FROM access_outbox o WHERE EXISTS (
+        SELECT 1 FROM access_log l WHERE l.person = o.person AND l.subject = o.subject AND l.action = o.action
+          AND l.bucket = o.bucket)
+      """)
     static let entries = SQL(
       """
       SELECT id, at, bucket, person, person_name, action, subject, facility, CAST('' AS BYTEA)

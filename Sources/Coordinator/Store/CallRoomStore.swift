@@ -25,7 +25,7 @@ package protocol CallRoomStore {
   func takeCallRoom(_ consult: String, node: String, from term: Int64) throws
   /// False when the room is another's by now. `isReleased`: any node may take it from here on.
   func keepCallRoom(_ consult: String, node: String, term: Int64, document: String, isReleased: Bool) throws -> Bool
-  func removeCallRoom(_ consult: String, node: String, term: Int64) throws
+  func removeCallRoom(_ consult: String, term: Int64) throws
   /// Consults whose rooms' nodes are gone.
   func orphanedCallRooms(besides node: String, limit: Int) throws -> [String]
   /// Nodes that were heard of lately.

@@ -13,6 +13,8 @@ package protocol Peers: Sendable {
   /// Whether the others were heard for long enough to know who is gone: after an outage of the database everybody
   /// looks gone at first.
   var knowsWhoIsGone: Bool { get }
+  /// Throws `unavailable` while the others do not know that this node serves, or know that it will not for long.
+  func check() throws
   /// From now on this process serves, and says so to the others.
   func register(address: String, version: String)
   /// It will be gone soon.
@@ -56,6 +58,7 @@ package struct NoPeers: Peers {
   package func tell(_ message: PeerMessage, to node: String?) {}
   package func onMessage(_ body: @escaping @Sendable (PeerMessage, _ from: String) -> Void) {}
   package let knowsWhoIsGone = true
+  package func check() throws {}
   package func register(address: String, version: String) {}
   package func drain() {}
 }

@@ -21,6 +21,9 @@ package final class CallRooms: Service {
     /// Of the row that says that the room is here.
     var term: Int64
     var timers: [String: Scheduled<Void>] = [:]
+    /// What happened, until it is in the log; each with its number.
+    var facts: [(number: Int, fact: CallFact)] = []
+    var factCount = 0
     let openedAt = ContinuousClock.now
   }
 
@@ -60,7 +63,6 @@ package final class CallRooms: Service {
   private let turn: TurnSettings
   private let grace: TimeAmount
   private let publish: @Sendable (VolatileEvent) -> Void
-  private let facts: CallFacts
   private let metrics = CallMetrics()
 
   /// `grace`: how long a seat is held after its socket.
@@ -74,7 +76,6 @@ package final class CallRooms: Service {
     self.grace = grace
     self.publish = publish
     self.logger = logger
-    facts = CallFacts(coordinator, logger: logger)
     keeper = RoomKeeper(coordinator, logger: logger)
     coordinator.store.onChange { [weak self] change in
       self?.state.withLock { $0.isStale = true }
@@ -86,21 +87,32 @@ package final class CallRooms: Service {
     }
   }
 
-  /// Records the facts of calls and keeps the rooms. On shutdown the seats are kept for whoever comes back to another
+  /// Keeps the rooms, and what happened in them. On shutdown the seats are kept for whoever comes back to another
   /// node, or to this one.
   package func run() async throws {
     await withGracefulShutdownHandler {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.reviewRegularly() }
-        async let kept: Void = self.keeper.run(
-          current: { id in self.state.withLock { $0.rooms[id].map { ($0.machine.document, $0.term) } } },
-          lost: { self.lose($0, term: $1) })
-        await self.facts.run()
-        await kept
+        await self.keeper.run(current: self.current, kept: self.kept) { self.lose($0, term: $1) }
         group.cancelAll()
       }
     } onGracefulShutdown: {
       self.close()
+    }
+  }
+
+  /// A room as it is to be kept now.
+  private func current(_ consult: String) -> RoomKeeper.Room? {
+    state.withLock { state in
+      state.rooms[consult].map { .init(term: $0.term, document: $0.machine.document, facts: $0.facts) }
+    }
+  }
+
+  /// What happened in a room up to this number is in the log.
+  private func kept(_ consult: String, term: Int64, number: Int) {
+    state.withLock { state in
+      guard state.rooms[consult]?.term == term else { return }
+      state.rooms[consult]?.facts.removeAll { $0.number <= number }
     }
   }
 
@@ -221,10 +233,9 @@ package final class CallRooms: Service {
     }
     for (id, room) in rooms {
       for timer in room.timers.values { timer.cancel() }
-      keeper.release(id, term: room.term, room.machine.document)
+      keeper.release(id, .init(term: room.term, document: room.machine.document, facts: room.facts))
     }
     keeper.finish()
-    facts.finish()
   }
 
   // MARK: One step
@@ -247,7 +258,7 @@ package final class CallRooms: Service {
       if room.machine.isEmpty {
         for timer in room.timers.values { timer.cancel() }
         state.rooms[consult] = nil
-        keeper.remove(consult, term: room.term)
+        keeper.remove(consult, .init(term: room.term, document: nil, facts: room.facts))
       } else {
         state.rooms[consult] = room
         if room.machine.revision != revision { keeper.changed(consult) }
@@ -312,7 +323,10 @@ package final class CallRooms: Service {
     case .release(let seat):
       room.timers.removeValue(forKey: seat)?.cancel()
     case .record(let type, let participant, let participants):
-      facts.add(CallFact(type: type, consult: room.consult.id, participant: participant, participants: participants))
+      room.factCount += 1
+      let fact = CallFact(
+        type: type, caller: participant?.caller, role: participant?.role, participants: participants)
+      room.facts.append((room.factCount, fact))
     case .presence(let participants):
       let now = coordinator.now()
       var data = EventData()

@@ -18,10 +18,18 @@ final class RoomKeeper: Sendable {
     case theirs(node: String, term: Int64)
   }
 
+  /// A room as it is to be written.
+  struct Room: Sendable {
+    let term: Int64
+    /// Nil when the call is over.
+    let document: JSON?
+    let facts: [(number: Int, fact: CallFact)]
+  }
+
   private enum Errand: Sendable {
     case keep(String)
-    case release(String, term: Int64, JSON)
-    case remove(String, term: Int64)
+    case release(String, Room)
+    case remove(String, Room)
   }
 
   private static let pause = Duration.seconds(1)
@@ -29,7 +37,7 @@ final class RoomKeeper: Sendable {
 
   private let coordinator: Coordinator
   private let logger: Logger
-  private let tasks: AsyncStream<Errand>
+  private let errands: AsyncStream<Errand>
   private let queue: AsyncStream<Errand>.Continuation
   /// Rooms whose latest change waits already.
   private let waiting = Mutex<Set<String>>([])
@@ -39,7 +47,7 @@ final class RoomKeeper: Sendable {
   init(_ coordinator: Coordinator, logger: Logger) {
     self.coordinator = coordinator
     self.logger = logger
-    (tasks, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Limits.callFacts))
+    (errands, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Limits.callFacts))
   }
 
   /// The facilities, as they were when a room was last looked for.
@@ -70,13 +78,13 @@ final class RoomKeeper: Sendable {
   }
 
   /// Any node may have it from here on.
-  func release(_ consult: String, term: Int64, _ document: JSON) { add(.release(consult, term: term, document)) }
+  func release(_ consult: String, _ room: Room) { add(.release(consult, room)) }
 
   /// The call is over.
-  func remove(_ consult: String, term: Int64) { add(.remove(consult, term: term)) }
+  func remove(_ consult: String, _ room: Room) { add(.remove(consult, room)) }
 
-  private func add(_ task: Errand) {
-    if case .dropped = queue.yield(task) { logger.error("a call's room is not kept: too many wait") }
+  private func add(_ errand: Errand) {
+    if case .dropped = queue.yield(errand) { logger.error("a call's room is not kept: too many wait") }
   }
 
   /// What waits is still written; then `run` returns.
@@ -86,15 +94,31 @@ final class RoomKeeper: Sendable {
   }
 
   /// - Parameters:
-  ///   - current: a room's document and term; nil when it is not here any more.
+  ///   - current: a room as it is; nil when it is not here any more.
+  ///   - kept: told up to which number a room's facts are in the log.
   ///   - lost: told that another node has taken it.
   func run(
-    current: @escaping @Sendable (String) -> (JSON, Int64)?, lost: @escaping @Sendable (String, Int64) -> Void
+    current: @escaping @Sendable (String) -> Room?, kept: @escaping @Sendable (String, Int64, Int) -> Void,
+    lost: @escaping @Sendable (String, Int64) -> Void
   ) async {
-    for await task in tasks {
+    // By room and term: an errand may carry facts that the one before it has recorded.
+    var recorded: [String: (term: Int64, number: Int)] = [:]
+    for await errand in errands {
+      guard let (consult, room, isReleased) = prepare(errand, current) else { continue }
+      let last = recorded[consult].flatMap { $0.term == room.term ? $0.number : nil } ?? 0
+      let facts = room.facts.filter { $0.number > last }
+      let change = CallRoomChange(
+        consult: consult, term: room.term, document: room.document, facts: facts.map(\.fact), isReleased: isReleased)
       for attempt in 1... {
         do {
-          try await perform(task, current, lost)
+          if try await coordinator.keep(change) {
+            let number = facts.last?.number ?? last
+            recorded[consult] = isReleased || room.document == nil ? nil : (room.term, number)
+            kept(consult, room.term, number)
+          } else {
+            recorded[consult] = nil
+            lost(consult, room.term)
+          }
           break
         } catch {
           logger.error("a call's room could not be kept", metadata: ["attempt": "\(attempt)", "error": "\(error)"])
@@ -105,26 +129,13 @@ final class RoomKeeper: Sendable {
     }
   }
 
-  private func perform(
-    _ task: Errand, _ current: (String) -> (JSON, Int64)?, _ lost: (String, Int64) -> Void
-  ) async throws {
-    let node = coordinator.store.peers.node
-    switch task {
+  private func prepare(_ errand: Errand, _ current: (String) -> Room?) -> (String, Room, isReleased: Bool)? {
+    switch errand {
     case .keep(let consult):
       waiting.withLock { _ = $0.remove(consult) }
-      guard let (document, term) = current(consult) else { return }
-      let text = document.text
-      let isKept = try await coordinator.store.write {
-        try $0.keepCallRoom(consult, node: node, term: term, document: text, isReleased: false)
-      }
-      if !isKept { lost(consult, term) }
-    case .release(let consult, let term, let document):
-      let text = document.text
-      _ = try await coordinator.store.write {
-        try $0.keepCallRoom(consult, node: node, term: term, document: text, isReleased: true)
-      }
-    case .remove(let consult, let term):
-      try await coordinator.store.write { try $0.removeCallRoom(consult, node: node, term: term) }
+      return current(consult).map { (consult, $0, false) }
+    case .release(let consult, let room): return (consult, room, true)
+    case .remove(let consult, let room): return (consult, room, false)
     }
   }
 }

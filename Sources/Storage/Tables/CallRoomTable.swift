@@ -25,8 +25,8 @@ extension SQLTransaction {
     return try connection.run(SQLs.keep, values) == 1
   }
 
-  package func removeCallRoom(_ consult: String, node: String, term: Int64) throws {
-    try connection.post(SQLs.remove, [.text(consult), .text(node), .int(term)])
+  package func removeCallRoom(_ consult: String, term: Int64) throws {
+    try connection.post(SQLs.remove, [.text(consult), .int(term)])
   }
 
   package func orphanedCallRooms(besides node: String, limit: Int) throws -> [String] {
@@ -47,7 +47,7 @@ extension SQLTransaction {
     static let take = SQL("UPDATE call_room SET node = $2, term = term + 1 WHERE consult = $1 AND term = $3")
     static let keep = SQL(
       "UPDATE call_room SET document = $4, node = $5 WHERE consult = $1 AND node = $2 AND term = $3")
-    static let remove = SQL("DELETE FROM call_room WHERE consult = $1 AND node = $2 AND term = $3")
+    static let remove = SQL("DELETE FROM call_room WHERE consult = $1 AND term = $2")
     static let orphans = SQL(
       """
       SELECT consult FROM call_room

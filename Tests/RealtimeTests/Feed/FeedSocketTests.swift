@@ -98,7 +98,7 @@ import Testing
       var cursor = ""
       for _ in 0..<3 { cursor = try #require(try await client.json()["cursor"]?.string) }
       let lost = SQL("DELETE FROM event WHERE seq > 1")
-      try await site.store.write { try ($0 as? SQLTransaction)?.connection.run(lost, []) }
+      _ = try await site.store.write { try ($0 as? SQLTransaction)?.connection.run(lost, []) }
       try await site.append(4, at: Site.other)
       #expect(try await client.closing() == .close(.goingAway, reason: "the log was rewound"))
       // Whoever comes again learns that the cursor is of another log, and can begin anew.
