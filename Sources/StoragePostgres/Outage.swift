@@ -12,6 +12,8 @@ final class Outage: Sendable {
   }
 
   private let state = Mutex<State?>(nil)
+  /// When somebody last came through.
+  private let lastEnd = Mutex(ContinuousClock.now)
   private let logger: Logger
 
   init(logger: Logger) { self.logger = logger }
@@ -21,7 +23,11 @@ final class Outage: Sendable {
     if let known = state.withLock({ $0.flatMap { $0.until > .now ? $0.failure : nil } }) { throw known }
   }
 
+  /// Whether somebody came through since then: what failed meanwhile is worth another try.
+  func hasEnded(since begun: ContinuousClock.Instant) -> Bool { lastEnd.withLock { $0 > begun } }
+
   func end() {
+    lastEnd.withLock { $0 = .now }
     let was = state.withLock { state in
       defer { state = nil }
       return state

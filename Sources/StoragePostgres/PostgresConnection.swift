@@ -134,7 +134,20 @@ final class PostgresConnection: SQLConnection {
   /// Sends the statement along; `ends` waits until it and all before it were answered.
   func begin(_ sql: SQL) throws {
     try finish()
+    try requireOpen()
     try post(sql, [])
+  }
+
+  /// Throws when the server has closed the connection while nobody used it: a transaction that only writes would learn
+  /// it at its commit, and then not know whether it was kept.
+  private func requireOpen() throws {
+    // Its last words come first, then the end.
+    for _ in 0..<4 {
+      var poll = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+      guard Glibc.poll(&poll, 1, 0) > 0 else { return }
+      guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { throw lost("begin") }
+    }
+    throw lost("begin")
   }
 
   /// Throws also when the server answers a commit with a rollback.

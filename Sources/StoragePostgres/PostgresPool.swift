@@ -43,6 +43,8 @@ final class PostgresPool: Sendable {
   /// Whether there was no room for something, and nobody has found since that there is.
   var isFull: Bool { full.load(ordering: .relaxed) }
 
+  func noteFull() { full.store(true, ordering: .relaxed) }
+
   func foundRoom() { full.store(false, ordering: .relaxed) }
 
   func start() {
@@ -92,11 +94,7 @@ final class PostgresPool: Sendable {
       do {
         used.forget()
         try open.begin(mode == .write ? Self.begin : Self.beginRead)
-        do {
-          try job.attempt(used)
-        } catch {
-          throw error
-        }
+        try job.attempt(used)
         isCommitting = true
         if mode == .write { try open.commit() } else { try open.endRead() }
         return finish(job, nil, hasOutgoing: used.hasOutgoing)
@@ -135,7 +133,7 @@ final class PostgresPool: Sendable {
       failed.store(true, ordering: .relaxed)
       logger.error("a transaction was not kept", metadata: ["error": "\(failure)"])
       let known = failure.asStoreFailure
-      if known.kind == .full { full.store(true, ordering: .relaxed) }
+      if known.kind == .full { noteFull() }
       job.finish(known)
     case is StaleVersion: job.finish(StoreFailure("the transaction lost every race"))
     case let failure as StoreFailure:
@@ -151,14 +149,18 @@ final class PostgresPool: Sendable {
   ) throws -> (PostgresConnection, SQLTransaction) {
     if let connection, let transaction { return (connection, transaction) }
     try outage.check()
-    do {
-      let made = try PostgresConnection(settings)
-      let used = SQLTransaction(made)
-      (connection, transaction) = (made, used)
-      outage.end()
-      return (made, used)
-    } catch {
-      throw outage.note(error)
+    while true {
+      let begun = ContinuousClock.now
+      do {
+        let made = try PostgresConnection(settings)
+        let used = SQLTransaction(made)
+        (connection, transaction) = (made, used)
+        outage.end()
+        return (made, used)
+      } catch {
+        if outage.hasEnded(since: begun) { continue }
+        throw outage.note(error)
+      }
     }
   }
 

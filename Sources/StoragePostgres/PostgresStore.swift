@@ -9,7 +9,7 @@ import Synchronization
 /// the other nodes (docs/ARCHITECTURE.md "Storage").
 package final class PostgresStore: Store {
   private let readers: PostgresPool
-  private let writers: PostgresPool
+  let writers: PostgresPool
   private let sequencer: Sequencer
   private let link: NodeLink
   private let listeners = Listeners<StoreChange>()
@@ -114,7 +114,7 @@ package final class PostgresStore: Store {
 
   /// A megabyte in new pages, which go away with the transaction.
   private static let needsRoom = """
-    CREATE TEMP TABLE room ON COMMIT DROP AS SELECT md5(CAST(n AS TEXT)) AS filling FROM generate_series(1, 16000) n
+    CREATE TEMP TABLE room ON COMMIT DROP AS SELECT md5(n::text) AS filling FROM generate_series(1, 16000) n
     """
 
   package func settle() async throws {

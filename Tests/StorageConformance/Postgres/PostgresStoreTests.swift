@@ -120,6 +120,18 @@ import Testing
     }
   }
 
+  /// After there was no room for something, only what needs room tells that there is some again.
+  @Test func looksForRoom() async throws {
+    try await withPostgres { store, settings async throws in
+      store.writers.noteFull()
+      try await store.write { try $0.setMeta("small", "1") }
+      #expect(store.writers.isFull)
+      try await store.check()
+      #expect(!store.writers.isFull)
+      #expect(try await store.count("SELECT count(*) FROM pg_class WHERE relname = 'room'") == 0)
+    }
+  }
+
   /// Two that wait for each other: one is refused by the database, and runs again.
   @Test func aDeadlockIsRunAgain() async throws {
     try await withPostgres { store, _ async throws in
@@ -172,11 +184,16 @@ import Testing
       // Each listens: a link that was just made says so by a change.
       for node in [first] + others { try await node.awaitLink(from: first === node ? others[0] : first, settings) }
       let large = JSON.string(String(repeating: "ệ\n", count: 20_000))
-      let toAll = [PeerMessage(.busy, ["p1"]), PeerMessage(.sessions), PeerMessage(.call, large)]
+      let toAll = [PeerMessage(.signInFailed, ["name": "x"]), PeerMessage(.call, large), PeerMessage(.call, "small")]
       for message in toAll { first.peers.tell(message, to: nil) }
-      first.peers.tell(PeerMessage(.directory), to: others[1].peers.node)
+      first.peers.tell(PeerMessage(.call, "yours"), to: others[1].peers.node)
+      // Hints come a little later, and each once.
+      for message in [PeerMessage(.busy, ["p1"]), PeerMessage(.sessions), PeerMessage(.busy, ["p1"])] {
+        first.peers.tell(message, to: nil)
+      }
+      let hints = [PeerMessage(.busy, ["p1"]), PeerMessage(.sessions)]
       for index in 1...2 {
-        for expected in toAll + (index == 2 ? [PeerMessage(.directory)] : []) {
+        for expected in toAll + (index == 2 ? [PeerMessage(.call, "yours")] : []) + hints {
           var found: (PeerMessage, String)?
           repeat { found = await inboxes[index].next() } while found?.0.kind == .volatile
           #expect(found?.0 == expected && found?.1 == first.peers.node)
