@@ -124,6 +124,7 @@ final class Leader {
   let term: Int64
   private let connection: PostgresConnection
   private let node: String
+  private var sinceVacuum = 0
   private var head: (seq: Int64, chain: [UInt8])
   private var accessHead: (seq: Int64, chain: [UInt8])
 
@@ -160,11 +161,21 @@ final class Leader {
       let (head, accessHead) = try append(events, entries)
       try connection.commit()
       (self.head, self.accessHead) = (head, accessHead)
+      try clear(events.count + entries.count)
       return events.count
     } catch {
       try? connection.rollback()
       throw error is StaleVersion ? LeaseLost() : error
     }
+  }
+
+  /// Every row is removed soon after it came. Automatic vacuuming looks once a minute: by then each batch would walk
+  /// over hundreds of thousands of places in the index where something has been.
+  private func clear(_ count: Int) throws {
+    sinceVacuum += count
+    guard sinceVacuum >= Limits.outboxVacuumRows else { return }
+    sinceVacuum = 0
+    try connection.script("VACUUM (TRUNCATE FALSE) event_outbox, access_outbox")
   }
 
   private func append(

@@ -68,7 +68,9 @@ package enum Limits {
   package static let leaseMilliseconds = 2_000
   package static let sequencedBatch = 500
   /// Batches begin no closer to one another: each costs a commit, and what comes in between goes with the next.
-  package static let sequencedMilliseconds = 6
+  package static let sequencedMilliseconds = 10
+  /// Rows that went through the outbox before what they left there is cleared away.
+  package static let outboxVacuumRows = 10_000
   package static let heartbeatMilliseconds = 1_000
   /// Messages that wait to be told to other nodes.
   package static let nodeMessages = 20_000
