@@ -22,9 +22,9 @@ extension Coordinator {
         var machine = consult.machine
         let move = try machine.appointment(appointment, now: now)
         let cells = Cell.range(start: start, minutes: minutes)
-        let taken = try tx.claim(
-          resource: practitioner.id, cells: cells, holder: consult.id, kind: "appointment", expiresAt: nil, now: now)
-        guard taken == cells.count else { throw SlotTaken(specialty: consult.specialty) }
+        try tx.claim(
+          resource: practitioner.id, cells: cells, holder: consult.id, kind: "appointment", expiresAt: nil, now: now,
+          otherwise: SlotTaken(specialty: consult.specialty))
         if let old = consult.appointment {
           try tx.free(holder: consult.id, keeping: (practitioner.id, cells))
           try tx.endAppointment(old.id, state: "moved", at: now)

@@ -16,14 +16,14 @@ final class PostgresConnection: SQLConnection {
   /// What was sent and not yet answered.
   private enum Sent {
     case statement(SQL)
-    /// Exactly one row has to change.
-    case one(SQL)
+    /// So many rows have to change that this is not thrown.
+    case counted(SQL, otherwise: any Error)
     /// Of a statement that is being prepared.
     case preparation(SQL)
 
     var sql: SQL {
       switch self {
-      case .statement(let sql), .one(let sql), .preparation(let sql): sql
+      case .statement(let sql), .counted(let sql, _), .preparation(let sql): sql
       }
     }
   }
@@ -31,8 +31,8 @@ final class PostgresConnection: SQLConnection {
   private let handle: OpaquePointer
   private let answerSeconds: Double
   private var prepared: [Prepared?] = []
-  /// The same statements in the form that fails unless exactly one row changes.
-  private var preparedOnes: [Prepared?] = []
+  /// The same statements in the form that fails unless so many rows change.
+  private var preparedCounted: [Prepared?] = []
   private var sent: [Sent] = []
   /// Whether a round trip was begun whose answers nobody has read yet.
   private var owesAnswers = false
@@ -79,8 +79,10 @@ final class PostgresConnection: SQLConnection {
 
   func post(_ sql: SQL, _ values: [SQLValue]) throws { try send(.statement(sql), sql, values) }
 
-  /// Fails in the server when no row changes, so that a commit can be sent right behind it.
-  func postOne(_ sql: SQL, _ values: [SQLValue]) throws { try send(.one(sql), sql, values) }
+  /// Fails in the server when fewer or more rows change, so that a commit can be sent right behind it.
+  func post(_ sql: SQL, _ values: [SQLValue], changing count: Int, otherwise refusal: any Error) throws {
+    try send(.counted(sql, otherwise: refusal), sql, values + [.int(Int64(count))])
+  }
 
   func rows<T>(_ sql: SQL, _ values: [SQLValue], _ read: (any SQLRow) throws -> T) throws -> [T] {
     let types = try prepare(sql).columns
@@ -161,6 +163,8 @@ final class PostgresConnection: SQLConnection {
 
   /// Ends a transaction that wrote nothing; what the server answers is read when the connection is used next.
   func endRead() throws {
+    // What nobody has waited for is refused here: a read must not seem to have written.
+    _ = try roundTrip { _, _ in }
     try send(.statement(Self.commit), Self.commit, [])
     try flushed()
   }
@@ -174,7 +178,9 @@ final class PostgresConnection: SQLConnection {
   /// Reads what is still to come; failures of it concern nobody any more.
   private func finish() throws {
     do { _ = try roundTrip { _, _ in } } catch let failure as PostgresFailure where !failure.isConnectionLost {
-    } catch is StaleVersion {}
+    } catch let failure as PostgresFailure {
+      throw failure
+    } catch {}
   }
 
   private static let commit = SQL("COMMIT")
@@ -190,13 +196,14 @@ final class PostgresConnection: SQLConnection {
     return made
   }
 
-  private func prepareOne(_ sql: SQL) throws -> Prepared {
-    if sql.index < preparedOnes.count, let known = preparedOnes[sql.index] { return known }
-    while preparedOnes.count <= sql.index { preparedOnes.append(nil) }
-    let text = PostgresSchema.translateStatement(sql.text)
-    let made = try prepare(
-      sql, as: "o\(sql.index)", "WITH changed AS (\(text) RETURNING 1) SELECT 1 / count(*) FROM changed")
-    preparedOnes[sql.index] = made
+  /// - Parameter number: of the parameter that says how many rows have to change: behind the statement's own.
+  private func prepareCounted(_ sql: SQL, _ number: Int) throws -> Prepared {
+    if sql.index < preparedCounted.count, let known = preparedCounted[sql.index] { return known }
+    while preparedCounted.count <= sql.index { preparedCounted.append(nil) }
+    let check = "SELECT 1 / CASE WHEN count(*) = $\(number) THEN 1 ELSE 0 END FROM changed"
+    let text = "WITH changed AS (\(PostgresSchema.translateStatement(sql.text)) RETURNING 1) \(check)"
+    let made = try prepare(sql, as: "c\(sql.index)", text)
+    preparedCounted[sql.index] = made
     return made
   }
 
@@ -219,7 +226,7 @@ final class PostgresConnection: SQLConnection {
   }
 
   private func send(_ kind: Sent, _ sql: SQL, _ values: [SQLValue]) throws {
-    let statement = if case .one = kind { try prepareOne(sql) } else { try prepare(sql) }
+    let statement = if case .counted = kind { try prepareCounted(sql, values.count) } else { try prepare(sql) }
     try settleOwed()
     try parameters.set(values, statement.parameters, sql.text)
     let isSent = parameters.withPointers { pointers in
@@ -263,8 +270,8 @@ final class PostgresConnection: SQLConnection {
         case PGRES_PIPELINE_ABORTED: continue
         default:
           let failure = failure(result, item.sql.text)
-          if case .one = item, failure.state == Self.divisionByZero {
-            failed = failed ?? StaleVersion()
+          if case .counted(_, let refusal) = item, failure.state == Self.divisionByZero {
+            failed = failed ?? refusal
           } else {
             failed = failed ?? failure
           }

@@ -108,7 +108,7 @@ final class PostgresPool: Sendable {
         } else {
           do { try open.rollback() } catch { (connection, transaction) = (nil, nil) }
         }
-        guard isWorthAnother(error, attempt) else { return finish(job, error) }
+        guard isWorthAnother(error, attempt) else { return finish(job, error, isBodys: !isCommitting) }
         reruns.increment()
         Self.pause(attempt)
       }
@@ -123,7 +123,8 @@ final class PostgresPool: Sendable {
     return error is StaleVersion && attempt < Limits.rerunsOfLostRace
   }
 
-  private func finish(_ job: any Job, _ error: (any Error)?, hasOutgoing: Bool = false) {
+  /// - Parameter isBodys: the body threw it, and so the job knows it. Otherwise it came with the answers to the commit.
+  private func finish(_ job: any Job, _ error: (any Error)?, hasOutgoing: Bool = false, isBodys: Bool = false) {
     switch error {
     case nil:
       failed.store(false, ordering: .relaxed)
@@ -139,8 +140,8 @@ final class PostgresPool: Sendable {
     case let failure as StoreFailure:
       failed.store(true, ordering: .relaxed)
       job.finish(failure)
-    // What the body threw of its own is its answer.
-    default: job.finish(nil)
+    // A refusal is its answer.
+    default: job.finish(isBodys ? nil : error)
     }
   }
 

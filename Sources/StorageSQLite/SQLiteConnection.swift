@@ -1,4 +1,3 @@
-import Coordinator
 import GRDBSQLite
 import Storage
 
@@ -50,8 +49,8 @@ final class SQLiteConnection: SQLConnection {
 
   func post(_ sql: SQL, _ values: [SQLValue]) throws { try run(sql, values) }
 
-  func postOne(_ sql: SQL, _ values: [SQLValue]) throws {
-    guard try run(sql, values) == 1 else { throw StaleVersion() }
+  func post(_ sql: SQL, _ values: [SQLValue], changing count: Int, otherwise refusal: any Error) throws {
+    guard try run(sql, values) == count else { throw refusal }
   }
 
   var isOnlyWriter: Bool { true }

@@ -49,7 +49,7 @@ struct SettledStore: Store {
   init(_ base: any Store) { self.base = base }
 
   func read<T: Sendable>(_ body: @escaping @Sendable (any StoreTransaction) throws -> T) async throws -> T {
-    try await base.settle()
+    try await settle()
     return try await base.read(body)
   }
 
@@ -58,7 +58,16 @@ struct SettledStore: Store {
   }
 
   func check() async throws { try await base.check() }
-  func settle() async throws { try await base.settle() }
+
+  /// However slow the machine is: a service would go on after a while, a test would be wrong.
+  func settle() async throws {
+    let newest = try await base.int(Self.newest) ?? 0
+    repeat { try await base.settle() } while try await base.int(Self.oldest) ?? .max <= newest
+  }
+
+  private static let newest = SQL("SELECT max(id) FROM event_outbox")
+  private static let oldest = SQL("SELECT min(id) FROM event_outbox HAVING count(*) > 0")
+
   func onChange(_ body: @escaping @Sendable (StoreChange) -> Void) { base.onChange(body) }
   var peers: any Peers { base.peers }
   func close() { base.close() }

@@ -90,9 +90,13 @@ import Testing
           try tx.keep(KeptAnswer(bodyHash: [], answer: .noContent), scope: name, key: "k", until: end, now: now)
           try tx.insert(Fixture.session(name, expiresAt: end))
           try tx.insert(Fixture.session("token-" + name, person: nil, expiresAt: end))
-          _ = try tx.claim(resource: name, cells: 0..<2, holder: name, kind: "hold", expiresAt: end, now: now)
+          try tx.claim(
+            resource: name, cells: 0..<2, holder: name, kind: "hold", expiresAt: end, now: now,
+            otherwise: StoreFailure("taken"))
         }
-        _ = try tx.claim(resource: "r", cells: 0..<2, holder: "c", kind: "appointment", expiresAt: nil, now: now)
+        try tx.claim(
+          resource: "r", cells: 0..<2, holder: "c", kind: "appointment", expiresAt: nil, now: now,
+          otherwise: StoreFailure("taken"))
         try tx.removeEnded(now: now)
       }
       #expect(try await store.int(SQL("SELECT count(*) FROM ticket")) == 1)

@@ -55,9 +55,9 @@ import Testing
     var consult = Fixture.consult(id)
     try tx.insert(consult)
     let appointment = Fixture.appointment("a-" + id, start: Fixture.start + .hours(hour), minutes: 25)
-    _ = try tx.claim(
+    try tx.claim(
       resource: "bs-01", cells: Cell.range(start: appointment.start, minutes: 25), holder: id, kind: "appointment",
-      expiresAt: nil, now: Fixture.now)
+      expiresAt: nil, now: Fixture.now, otherwise: StoreFailure("taken"))
     try tx.insert(appointment, consult: id, by: "p1", at: Fixture.now)
     consult.appointment = appointment
     consult.practitioner = "bs-01"

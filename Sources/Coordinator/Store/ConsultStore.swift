@@ -48,10 +48,11 @@ package protocol ConsultStore {
 package struct StaleVersion: Error, Sendable { package init() {} }
 
 package protocol ClaimStore {
-  /// Takes every cell of the range for the holder, or tells that it could not: the number of cells it holds then.
-  /// Fewer than asked: the transaction must be given up.
-  func claim(resource: String, cells: Range<Int64>, holder: String, kind: String, expiresAt: Instant?, now: Instant)
-    throws -> Int
+  /// Takes every cell of the range for the holder. When one of them is somebody else's, the refusal is thrown, here or
+  /// later, and the transaction given up.
+  func claim(
+    resource: String, cells: Range<Int64>, holder: String, kind: String, expiresAt: Instant?, now: Instant,
+    otherwise refusal: any Error) throws
   /// Frees what the holder has, but for the cells of `keeping`.
   func free(holder: String, keeping: (resource: String, cells: Range<Int64>)?) throws
   func takenCells(resource: String, in cells: Range<Int64>, now: Instant) throws -> [Int64]

@@ -1,3 +1,4 @@
+import Coordinator
 package import Domain
 import Synchronization
 
@@ -73,8 +74,8 @@ package protocol SQLConnection: AnyObject {
   /// refused here, at a later statement, or by the commit.
   func post(_ sql: SQL, _ values: [SQLValue]) throws
 
-  /// The same, where exactly one row has to change; otherwise `StaleVersion` is thrown, here or later.
-  func postOne(_ sql: SQL, _ values: [SQLValue]) throws
+  /// The same, where so many rows have to change; otherwise the refusal is thrown, here or later.
+  func post(_ sql: SQL, _ values: [SQLValue], changing count: Int, otherwise refusal: any Error) throws
 
   /// A table's columns, in their order.
   func columns(of table: String) throws -> [SQLColumn]
@@ -88,6 +89,11 @@ package protocol SQLConnection: AnyObject {
 }
 
 extension SQLConnection {
+  /// Exactly one row has to change: it is there in the version that was read.
+  package func postOne(_ sql: SQL, _ values: [SQLValue]) throws {
+    try post(sql, values, changing: 1, otherwise: StaleVersion())
+  }
+
   package func first<T>(_ sql: SQL, _ values: [SQLValue], _ read: (any SQLRow) throws -> T) throws -> T? {
     try rows(sql, values, read).first
   }

@@ -2,15 +2,16 @@ package import Domain
 
 extension SQLTransaction {
   package func claim(
-    resource: String, cells: Range<Int64>, holder: String, kind: String, expiresAt: Instant?, now: Instant
-  ) throws -> Int {
-    guard !cells.isEmpty else { return 0 }
-    return try connection.run(
+    resource: String, cells: Range<Int64>, holder: String, kind: String, expiresAt: Instant?, now: Instant,
+    otherwise refusal: any Error
+  ) throws {
+    guard !cells.isEmpty else { return }
+    try connection.post(
       SQLs.claim,
       [
         .text(resource), .int(cells.lowerBound), .int(cells.upperBound), .text(holder), .text(kind),
         .orNull(expiresAt), .instant(now),
-      ])
+      ], changing: cells.count, otherwise: refusal)
   }
 
   package func free(holder: String, keeping: (resource: String, cells: Range<Int64>)?) throws {
