@@ -97,7 +97,8 @@ let package = Package(
     .executableTarget(
       name: "hoichan",
       dependencies: [
-        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server", arguments,
+        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server",
+        arguments,
         configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
       ],
       resources: [.copy("Resources")],

@@ -48,7 +48,8 @@ package struct DatabaseCopy: Sendable {
   /// Refuses a target in which anything stands, and empties what every database has from its beginning.
   private func begin() async throws {
     try await tables(of: target, writing: true) { tables in
-      let isEmpty = try tables.people(page: Page(limit: 1)).isEmpty
+      let isEmpty =
+        try tables.people(page: Page(limit: 1)).isEmpty
         && tables.facilities(query: nil, page: Page(limit: 1)).isEmpty && tables.logHead().seq == 0
       guard try isEmpty || tables.meta(Self.mark) != nil else {
         throw StoreFailure("the database to copy to is not empty")

@@ -45,7 +45,9 @@ final class PostgresConnection: SQLConnection {
     let values = keywords.map { strdup($0.value) } + [nil]
     defer { for pointer in names + values { free(pointer) } }
     let connected = names.map { UnsafePointer($0) }.withUnsafeBufferPointer { names in
-      values.map { UnsafePointer($0) }.withUnsafeBufferPointer { PQconnectdbParams(names.baseAddress, $0.baseAddress, 1) }
+      values.map { UnsafePointer($0) }.withUnsafeBufferPointer {
+        PQconnectdbParams(names.baseAddress, $0.baseAddress, 1)
+      }
     }
     guard let connected else { throw PostgresFailure(connection: nil, "connect") }
     handle = connected

@@ -75,11 +75,14 @@ struct PostgresParameters {
       case (.null, _): break
       case (.int(let value), .int8): append(UInt64(bitPattern: value))
       case (.int(let value), .int4):
-        guard let small = Int32(exactly: value) else { throw PostgresFailure(mismatch: "\(value) is too large", statement) }
+        guard let small = Int32(exactly: value) else {
+          throw PostgresFailure(mismatch: "\(value) is too large", statement)
+        }
         append(UInt32(bitPattern: small))
       case (.int(let value), .float8): append(Double(value).bitPattern)
       case (.double(let value), .float8): append(value.bitPattern)
-      case (.text(let value), .text), (.text(let value), .varchar), (.text(let value), .unknown), (.text(let value), .name):
+      case (.text(let value), .text), (.text(let value), .varchar), (.text(let value), .unknown),
+        (.text(let value), .name):
         bytes.append(contentsOf: value.utf8)
       case (.blob(let value), .bytea): bytes.append(contentsOf: value)
       default: throw PostgresFailure(mismatch: "parameter \(starts.count + 1) is no value of type \(type)", statement)

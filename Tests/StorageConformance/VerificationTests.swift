@@ -167,7 +167,10 @@ import Testing
     Damage(
       SQL("UPDATE appointment SET state = 'booked' WHERE id = 'a-c2'"), problems: "appointment a-c2 is booked"),
     Damage(
-      SQL("UPDATE outcome SET document = (SELECT body_hash FROM consult_document WHERE consult = 'c1') WHERE version = 1"),
+      SQL(
+        """
+        UPDATE outcome SET document = (SELECT body_hash FROM consult_document WHERE consult = 'c1') WHERE version = 1
+        """),
       problems: "signature of version 1 of the outcome of consult c4 belongs to another"),
     // Somebody who also changes the hash is found by the log.
     Damage(
@@ -231,6 +234,7 @@ import Testing
   @Test(arguments: Engine.allCases) func listsSomeAndCountsAll(engine: Engine) async throws {
     try await engine.withStore { store async throws in
       try await store.write { tx in for _ in 0..<1_500 { try tx.append(Fixture.draft(), at: Fixture.now) } }
+      try await store.settle()
       try await store.run(SQL("UPDATE event SET actor = 'x'"))
       let report = try await store.verify(secrets: Self.secrets)
       #expect(report.problems.count == Limits.verifiedProblems)

@@ -57,8 +57,8 @@ package struct StoreFailure: Error, Sendable, CustomStringConvertible {
 }
 
 /// Everything that can be asked of an open transaction.
-package typealias StoreTransaction = AccountStore & CallRoomStore & ClaimStore & ConsultStore & DeadlineStore & DirectoryStore
-  & EventStore & IdempotencyStore & MetaStore & TripStore
+package typealias StoreTransaction = AccountStore & CallRoomStore & ClaimStore & ConsultStore & DeadlineStore
+  & DirectoryStore & EventStore & IdempotencyStore & MetaStore & TripStore
 
 /// A page of a list: the items after a key, newest first unless said.
 package struct Page: Sendable, Equatable {

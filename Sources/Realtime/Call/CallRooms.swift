@@ -146,7 +146,7 @@ package final class CallRooms: Service {
     let unused = state.withLock { state in
       state.rooms.filter { $0.value.machine.isEmpty && now - $0.value.openedAt > Self.emptyRoomLifetime }.map(\.key)
     }
-    for id in unused { _ = change(id) { _ in [] } }
+    for id in unused { forget(id) }
   }
 
   /// Lets a caller into the call of a consult, as whom it may be there; finds out on which node the room is.
@@ -255,7 +255,8 @@ package final class CallRooms: Service {
       }
       metrics.participants(room.machine.count - before)
       if room.machine.count > before { state.isStale = true }
-      if room.machine.isEmpty {
+      // One that nobody has joined yet waits for whoever was let in.
+      if room.machine.isEmpty, before > 0 {
         for timer in room.timers.values { timer.cancel() }
         state.rooms[consult] = nil
         keeper.remove(consult, .init(term: room.term, document: nil, facts: room.facts))
@@ -267,6 +268,16 @@ package final class CallRooms: Service {
       return .success(true)
     }
     return try result.get()
+  }
+
+  /// Nobody came into this room.
+  private func forget(_ consult: String) {
+    state.withLock { state in
+      guard let room = state.rooms[consult], room.machine.isEmpty else { return }
+      state.rooms[consult] = nil
+      keeper.remove(consult, .init(term: room.term, document: nil, facts: room.facts))
+      metrics.rooms(state.rooms.count)
+    }
   }
 
   /// Puts a room in that is this node's from now on; its seats wait for their participants.

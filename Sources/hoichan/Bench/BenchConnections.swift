@@ -35,7 +35,8 @@ final class HTTPConnection {
       let text = String(decoding: answer, as: UTF8.self)
       guard let end = text.firstRange(of: "\r\n\r\n") else { continue }
       let length = text[..<end.lowerBound].lowercased().split(separator: "\r\n")
-        .first { $0.hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) }
+        .first { $0.hasPrefix("content-length:") }
+        .flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) }
       guard let length, text[end.upperBound...].utf8.count >= length else { continue }
       guard text.hasPrefix("HTTP/1.1 20") else { throw BenchFailure("\(path): \(text.prefix(400))") }
       return length == 0 ? .null : try JSON(parsing: String(text[end.upperBound...]))

@@ -12,7 +12,8 @@ struct BenchServer: Sendable {
     port = try Loopback.freePort()
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let environment = [
-      "HOICHAN_DATABASE": database, "HOICHAN_SECRET_KEY": BenchProvince.secretKey, "HOICHAN_LISTEN": "127.0.0.1:\(port)",
+      "HOICHAN_DATABASE": database, "HOICHAN_SECRET_KEY": BenchProvince.secretKey,
+      "HOICHAN_LISTEN": "127.0.0.1:\(port)",
       "HOICHAN_LIMIT_REQUESTS": "1000000", "HOICHAN_LIMIT_SOCKETS": "10000", "HOICHAN_LOG_LEVEL": "warning",
     ]
     if counting {

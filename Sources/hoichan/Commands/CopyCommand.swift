@@ -35,6 +35,8 @@ struct CopyCommand: AsyncParsableCommand {
     let seconds = (ContinuousClock.now - started) / .seconds(1)
     let head = try await copy.read { try $0.logBounds().head.seq }
     print("copied and verified in \(seconds.tenths) s, with the log up to event \(head)")
-    if !isDemo { print("Every node needs the key of the source: HOICHAN_SECRET_KEY=file:PATH, a copy of its secret.key.") }
+    if !isDemo {
+      print("Every node needs the key of the source: HOICHAN_SECRET_KEY=file:PATH, a copy of its secret.key.")
+    }
   }
 }

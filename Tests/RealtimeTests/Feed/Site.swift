@@ -67,7 +67,7 @@ final class Site: Sendable {
   }
 
   /// The same service, started again: another hub and other rooms over what there is. The first one must outlive it.
-  init(after other: Site, grace: TimeAmount) {
+  init(after other: Site, grace: TimeAmount = .seconds(30)) {
     (store, coordinator, clock, folder) = (other.store, other.coordinator, other.clock, nil)
     callers = Mutex(other.callers.withLock { $0 })
     hub = FeedHub(coordinator, publisher: FeedPublisher(), logger: Self.logger)

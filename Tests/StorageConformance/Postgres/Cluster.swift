@@ -44,7 +44,11 @@ func withPostgresDatabase<T>(_ body: (PostgresSettings) async throws -> T) async
   let name = "test_" + UUID().uuidString.lowercased().replacing("-", with: "")
   try Cluster.run("CREATE DATABASE \(name)")
   defer {
-    do { try Cluster.run("DROP DATABASE \(name) WITH (FORCE)") } catch { Issue.record("\(name) stays behind: \(error)") }
+    do {
+      try Cluster.run("DROP DATABASE \(name) WITH (FORCE)")
+    } catch {
+      Issue.record("\(name) stays behind: \(error)")
+    }
   }
   return try await body(PostgresSettings(uri: try Cluster.uri(name)))
 }

@@ -57,7 +57,8 @@ import Testing
           SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' '
             || coalesce(collation_name, '')
           FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1
-          """), []) { $0.text(0) }
+          """), []
+      ) { $0.text(0) }
     }
     let fresh = try await withPostgres { _, settings in try columns(settings) }
     let stepwise = try await withPostgresDatabase { settings in
