@@ -5,7 +5,7 @@ import Storage
 import Testing
 
 /// What every engine promises of a transaction.
-@Suite(.timeLimit(.minutes(1))) struct TransactionTests {
+@Suite(.timeLimit(.minutes(10))) struct TransactionTests {
   struct Failed: Error {}
 
   @Test(arguments: Engine.allCases) func aFailureLeavesNothing(engine: Engine) async throws {

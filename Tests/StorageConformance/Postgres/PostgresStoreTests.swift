@@ -7,7 +7,7 @@ import Testing
 @testable import StoragePostgres
 
 /// What only the engine for several nodes promises.
-@Suite(.timeLimit(.minutes(1))) struct PostgresStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresStoreTests {
   /// Without it every test of this engine would fail with the same words; here once in plain sight.
   @Test func theClusterIsThere() throws { _ = try Cluster.uri("postgres") }
 

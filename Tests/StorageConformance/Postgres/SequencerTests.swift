@@ -8,7 +8,7 @@ import Testing
 @testable import StoragePostgres
 
 /// Numbers without a gap, whoever writes, fails, dies or sleeps.
-@Suite(.timeLimit(.minutes(2))) struct SequencerTests {
+@Suite(.timeLimit(.minutes(10))) struct SequencerTests {
   /// What a writer was told of its event.
   private enum Outcome { case kept, refused, unknown }
 

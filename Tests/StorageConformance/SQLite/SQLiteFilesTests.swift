@@ -6,7 +6,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SQLiteFilesTests {
+@Suite(.timeLimit(.minutes(10))) struct SQLiteFilesTests {
   private static let secrets = Secrets(key: [1, 2, 3])
 
   private static func files(beside path: String) throws -> Set<String> {

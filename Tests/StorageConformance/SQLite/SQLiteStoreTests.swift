@@ -8,7 +8,7 @@ import Testing
 
 /// What the embedded engine promises beside what every engine does. That each commit group costs one fdatasync is
 /// counted from outside, in the end-to-end tests: a process cannot see its own.
-@Suite(.timeLimit(.minutes(2))) struct SQLiteStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct SQLiteStoreTests {
   /// Holds the writer inside a transaction until it is let go.
   private final class Gate: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
