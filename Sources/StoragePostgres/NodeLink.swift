@@ -187,15 +187,29 @@ final class NodeLink: Peers {
   /// Sends what waits, and hints when it is their time; returns whether there were any. They are said seldom: each
   /// notification is a transaction, and what comes in between goes with the next.
   private func send(_ connection: PostgresConnection, hints: Bool) throws -> Bool {
-    let (outgoing, nudges) = state.withLock { state in
-      var outgoing = state.outgoing
+    typealias Waiting = ([(message: PeerMessage, to: String?)], [PeerMessage], Bool)
+    let (signals, known, nudges) = state.withLock { state -> Waiting in
+      let signals = state.outgoing
       state.outgoing = []
-      guard hints else { return (outgoing, false) }
-      outgoing += state.hints.map { ($0, nil) }
+      guard hints else { return (signals, [], false) }
       defer { (state.hints, state.nudges) = ([], false) }
-      return (outgoing, state.nudges)
+      return (signals, state.hints, state.nudges)
     }
+    let outgoing = signals + known.map { (message: $0, to: nil) }
     guard !outgoing.isEmpty || nudges else { return false }
+    do {
+      try tell(outgoing, nudges, connection)
+    } catch {
+      // A hint is as true on the next connection: nobody else would tell the others of a session that has ended.
+      state.withLock { $0.hints = known + $0.hints }
+      throw error
+    }
+    return hints
+  }
+
+  private func tell(
+    _ outgoing: [(message: PeerMessage, to: String?)], _ nudges: Bool, _ connection: PostgresConnection
+  ) throws {
     counter.increment(by: outgoing.count)
     var lines = nudges ? [NodeMessages.encode(.outbox)] : []
     for (message, to) in outgoing {
@@ -217,7 +231,6 @@ final class NodeLink: Peers {
       payload += "\n" + line
     }
     _ = try connection.rows(SQLs.tell, [.text(payload)]) { _ in }
-    return hints
   }
 
   private func receive(_ notification: PostgresConnection.Notification, _ connection: PostgresConnection) throws {

@@ -68,9 +68,6 @@ final class PostgresConnection: SQLConnection {
 
   var isOnlyWriter: Bool { false }
 
-  /// The server's process for this connection.
-  var backend: Int32 { PQbackendPID(handle) }
-
   // MARK: Statements
 
   @discardableResult
