@@ -39,7 +39,10 @@ package final class TransactionJob<T: Sendable>: Job {
   }
 }
 
-/// A bounded queue between tasks and threads.
+/// A bounded queue between tasks and the threads that run them, in groups.
+///
+/// A thread takes what waits at once when no other is at work. Beside others it takes a whole group, or what has waited
+/// long enough: a few full groups cost less than many small ones.
 package final class JobQueue: Sendable {
   private struct Waiting {
     var job: any Job
@@ -48,44 +51,84 @@ package final class JobQueue: Sendable {
 
   private struct State {
     var jobs: [Waiting] = []
+    var busyThreads = 0
     var isClosed = false
   }
+
+  private enum Step { case take([any Job]), wait(Duration?), end }
 
   private let state = Mutex(State())
   // NSCondition is safe to use from every thread; it guards no data of its own, `state` does.
   private let condition = NSCondition()
   private let limit: Int
+  private let group: Int
+  private let patience: Duration
 
-  package init(limit: Int) { self.limit = limit }
+  /// - Parameters:
+  ///   - limit: how many may wait.
+  ///   - group: how many a thread takes at most.
+  ///   - patience: how long a job waits for a group to fill while another thread is at work.
+  package init(limit: Int, group: Int = 1, patience: Duration = .zero) {
+    self.limit = limit
+    self.group = group
+    self.patience = patience
+  }
 
   /// Refuses when the queue is full or closed: the caller hears it at once rather than late.
   package func add(_ job: any Job) {
+    var isNews = false
     let refusal: (any Error)? = state.withLock { state in
       if state.isClosed { return StoreFailure("the store is closed") }
       if state.jobs.count >= limit { return Rejection(.unavailable, "Too much is asked at once.", retryAfter: 1) }
       state.jobs.append(Waiting(job: job, since: .now))
+      isNews = state.busyThreads == 0 || state.jobs.count == 1 || state.jobs.count % group == 0
       return nil
     }
     if let refusal { return job.finish(refusal) }
+    if isNews { wakeOne() }
+  }
+
+  private func wakeOne() {
     condition.lock()
     condition.signal()
     condition.unlock()
   }
 
-  /// Up to `count` jobs, as soon as there is one; none at the deadline; nil once closed and empty.
-  package func take(_ count: Int, within seconds: TimeInterval) -> [any Job]? {
-    let deadline = Date(timeIntervalSinceNow: seconds)
+  /// Runs the body with the next jobs, or with none when none came in time; false once the queue is closed and empty.
+  package func serve(within seconds: TimeInterval, _ body: ([any Job]) -> Void) -> Bool {
+    guard let jobs = next(until: Date(timeIntervalSinceNow: seconds)) else { return false }
+    body(jobs)
+    if !jobs.isEmpty { state.withLock { $0.busyThreads -= 1 } }
+    return true
+  }
+
+  private func next(until deadline: Date) -> [any Job]? {
     condition.lock()
     defer { condition.unlock() }
     while true {
-      let taken: [any Job]? = state.withLock { state in
-        if state.jobs.isEmpty { return state.isClosed ? nil : [] }
-        let taken = state.jobs.prefix(count).map(\.job)
-        state.jobs.removeFirst(taken.count)
-        return taken
+      switch step() {
+      case .end: return nil
+      case .take(let jobs): return jobs
+      case .wait(let time):
+        let isWoken = condition.wait(until: time.map { Date(timeIntervalSinceNow: $0 / .seconds(1)) } ?? deadline)
+        if !isWoken, time == nil { return [] }
       }
-      guard let taken else { return nil }
-      if !taken.isEmpty || !condition.wait(until: deadline) { return taken }
+    }
+  }
+
+  private func step() -> Step {
+    state.withLock { state in
+      guard let oldest = state.jobs.first else { return state.isClosed ? .end : .wait(nil) }
+      let left = patience - (.now - oldest.since)
+      guard state.busyThreads == 0 || state.jobs.count >= group || state.isClosed || left <= .zero else {
+        return .wait(left)
+      }
+      let taken = state.jobs.prefix(group).map(\.job)
+      state.jobs.removeFirst(taken.count)
+      state.busyThreads += 1
+      // Somebody has to look after the rest.
+      if !state.jobs.isEmpty { condition.signal() }
+      return .take(taken)
     }
   }
 

@@ -233,7 +233,7 @@ final class NodeLink: Peers {
     _ = try connection.rows(SQLs.tell, [.text(payload)]) { _ in }
   }
 
-  private func receive(_ notification: PostgresConnection.Notification, _ connection: PostgresConnection) throws {
+  private func receive(_ notification: PostgresWire.Notification, _ connection: PostgresConnection) throws {
     guard let (from, lines) = NodeMessages.split(notification.payload), from != node else { return }
     for line in lines { try receive(NodeMessages.decode(line), from: from, connection) }
   }

@@ -5,7 +5,7 @@ import Foundation
 import Storage
 
 /// One connection, used by the one thread that owns it. Always in libpq's pipeline mode: what nobody waits for is
-/// sent along with what somebody does, so that a booking takes four round trips, not ten.
+/// sent along with what somebody does, so that a booking takes two round trips, not eight.
 final class PostgresConnection: SQLConnection {
   private struct Prepared {
     let name: String
@@ -28,8 +28,7 @@ final class PostgresConnection: SQLConnection {
     }
   }
 
-  private let handle: OpaquePointer
-  private let answerSeconds: Double
+  private let wire: PostgresWire
   private var prepared: [Prepared?] = []
   /// The same statements in the form that fails unless so many rows change.
   private var preparedCounted: [Prepared?] = []
@@ -37,34 +36,15 @@ final class PostgresConnection: SQLConnection {
   /// Whether a round trip was begun whose answers nobody has read yet.
   private var owesAnswers = false
   private var parameters = PostgresParameters()
+  /// How many statements that may change something were sent so far.
+  private(set) var writes = 0
 
   /// Connects to the first host of the URI that can write. Blocks for `Limits.connectSeconds` a host at most.
   init(_ settings: PostgresSettings) throws {
-    let keywords = settings.keywords
-    let names = keywords.map { strdup($0.name) } + [nil]
-    let values = keywords.map { strdup($0.value) } + [nil]
-    defer { for pointer in names + values { free(pointer) } }
-    let connected = names.map { UnsafePointer($0) }.withUnsafeBufferPointer { names in
-      values.map { UnsafePointer($0) }.withUnsafeBufferPointer {
-        PQconnectdbParams(names.baseAddress, $0.baseAddress, 1)
-      }
-    }
-    guard let connected else { throw PostgresFailure(connection: nil, "connect") }
-    handle = connected
-    answerSeconds = settings.statementSeconds + Limits.answerMarginSeconds
-    guard PQstatus(handle) == CONNECTION_OK else { throw PostgresFailure(connection: handle, "connect") }
-    guard PQserverVersion(handle) >= 150_000 else {
-      throw PostgresFailure(lost: "PostgreSQL 15 or newer is needed", "connect")
-    }
-    guard PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }) == "UTF8" else {
-      throw PostgresFailure(lost: "the database must have the encoding UTF8", "connect")
-    }
+    wire = try PostgresWire(settings)
     try script(settings.session)
-    PQsetNoticeProcessor(handle, { _, _ in }, nil)
-    guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw lost("connect") }
+    try wire.enterPipeline()
   }
-
-  deinit { PQfinish(handle) }
 
   var isOnlyWriter: Bool { false }
 
@@ -72,14 +52,19 @@ final class PostgresConnection: SQLConnection {
 
   @discardableResult
   func run(_ sql: SQL, _ values: [SQLValue]) throws -> Int {
+    writes += 1
     try send(.statement(sql), sql, values)
     return try roundTrip { result, _ in Self.changed(result) } ?? 0
   }
 
-  func post(_ sql: SQL, _ values: [SQLValue]) throws { try send(.statement(sql), sql, values) }
+  func post(_ sql: SQL, _ values: [SQLValue]) throws {
+    writes += 1
+    try send(.statement(sql), sql, values)
+  }
 
   /// Fails in the server when fewer or more rows change, so that a commit can be sent right behind it.
   func post(_ sql: SQL, _ values: [SQLValue], changing count: Int, otherwise refusal: any Error) throws {
+    writes += 1
     try send(.counted(sql, otherwise: refusal), sql, values + [.int(Int64(count))])
   }
 
@@ -114,20 +99,8 @@ final class PostgresConnection: SQLConnection {
 
   /// Runs text in the simple protocol, which takes several statements at once: outside the pipeline.
   func script(_ text: String) throws {
-    let isPipelined = PQpipelineStatus(handle) != PQ_PIPELINE_OFF
-    if isPipelined { try leavePipeline() }
-    let result = PQexec(handle, PostgresSchema.translate(text))
-    defer { PQclear(result) }
-    if isPipelined {
-      guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { throw lost(text) }
-    }
-    let status = PQresultStatus(result)
-    guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else { throw failure(result, text) }
-  }
-
-  private func leavePipeline() throws {
     try finish()
-    guard PQexitPipelineMode(handle) == 1, PQsetnonblocking(handle, 0) == 0 else { throw lost("leave the pipeline") }
+    try wire.script(PostgresSchema.translate(text))
   }
 
   // MARK: Transactions
@@ -135,21 +108,12 @@ final class PostgresConnection: SQLConnection {
   /// Sends the statement along; `ends` waits until it and all before it were answered.
   func begin(_ sql: SQL) throws {
     try finish()
-    try requireOpen()
+    try wire.requireOpen()
     try post(sql, [])
   }
 
-  /// Throws when the server has closed the connection while nobody used it: a transaction that only writes would learn
-  /// it at its commit, and then not know whether it was kept.
-  private func requireOpen() throws {
-    // Its last words come first, then the end.
-    for _ in 0..<4 {
-      var poll = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-      guard Glibc.poll(&poll, 1, 0) > 0 else { return }
-      guard PQconsumeInput(handle) == 1, PQstatus(handle) == CONNECTION_OK else { throw lost("begin") }
-    }
-    throw lost("begin")
-  }
+  /// Whether the server has refused something in the open transaction, as far as its answers were read.
+  var hasFailed: Bool { wire.hasFailed }
 
   /// Throws also when the server answers a commit with a rollback.
   func commit() throws {
@@ -165,12 +129,13 @@ final class PostgresConnection: SQLConnection {
     // What nobody has waited for is refused here: a read must not seem to have written.
     _ = try roundTrip { _, _ in }
     try send(.statement(Self.commit), Self.commit, [])
-    try flushed()
+    try wire.synchronize()
+    owesAnswers = true
   }
 
   func rollback() throws {
     try finish()
-    guard PQtransactionStatus(handle) != PQTRANS_IDLE else { return }
+    guard wire.isInTransaction else { return }
     try run(Self.rollback, [])
   }
 
@@ -208,16 +173,14 @@ final class PostgresConnection: SQLConnection {
 
   private func prepare(_ sql: SQL, as name: String, _ text: String) throws -> Prepared {
     try settleOwed()
-    guard PQsendPrepare(handle, name, text, 0, nil) == 1,
-      PQsendDescribePrepared(handle, name) == 1
-    else { throw lost(sql.text) }
+    try wire.prepare(text, as: name)
     sent += [.preparation(sql), .preparation(sql)]
     let described = try roundTrip { result, _ in
       Prepared(
         name: name, parameters: (0..<PQnparams(result)).map { PQparamtype(result, $0) },
         columns: (0..<PQnfields(result)).map { PQftype(result, $0) })
     }
-    guard let described else { throw lost(sql.text) }
+    guard let described else { throw wire.lost(sql.text) }
     if let type = PostgresType.unreadable(described.parameters + described.columns) {
       throw PostgresFailure(mismatch: "type \(type) is not used here", sql.text)
     }
@@ -228,19 +191,8 @@ final class PostgresConnection: SQLConnection {
     let statement = if case .counted = kind { try prepareCounted(sql, values.count) } else { try prepare(sql) }
     try settleOwed()
     try parameters.set(values, statement.parameters, sql.text)
-    let isSent = parameters.withPointers { pointers in
-      PQsendQueryPrepared(
-        handle, statement.name, Int32(pointers.count), pointers, parameters.lengths, parameters.formats, 1)
-    }
-    guard isSent == 1 else { throw lost(sql.text) }
+    try wire.execute(statement.name, parameters, sql.text)
     sent.append(kind)
-  }
-
-  /// Marks the end of what is sent together, and sends it.
-  private func flushed() throws {
-    guard PQpipelineSync(handle) == 1 else { throw lost("send") }
-    owesAnswers = true
-    try flush(until: Date(timeIntervalSinceNow: answerSeconds))
   }
 
   private func settleOwed() throws { if owesAnswers { try finish() } }
@@ -251,16 +203,16 @@ final class PostgresConnection: SQLConnection {
   private func roundTrip<T>(_ read: (OpaquePointer, SQL) throws -> T) throws -> T? {
     if !owesAnswers {
       if sent.isEmpty { return nil }
-      try flushed()
+      try wire.synchronize()
     }
     owesAnswers = false
-    let deadline = Date(timeIntervalSinceNow: answerSeconds)
+    let deadline = wire.answerDeadline
     let expected = sent
     sent.removeAll(keepingCapacity: true)
     var failed: (any Error)?
     var value: T?
     for (index, item) in expected.enumerated() {
-      while let result = try next(deadline) {
+      while let result = try wire.next(deadline) {
         defer { PQclear(result) }
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
@@ -268,7 +220,7 @@ final class PostgresConnection: SQLConnection {
           do { value = try read(result, item.sql) } catch { failed = error }
         case PGRES_PIPELINE_ABORTED: continue
         default:
-          let failure = failure(result, item.sql.text)
+          let failure = wire.failure(result, item.sql.text)
           if case .counted(_, let refusal) = item, failure.state == Self.divisionByZero {
             failed = failed ?? refusal
           } else {
@@ -278,9 +230,9 @@ final class PostgresConnection: SQLConnection {
       }
     }
     // The mark at the end.
-    let mark = try next(deadline)
+    let mark = try wire.next(deadline)
     defer { PQclear(mark) }
-    guard PQresultStatus(mark) == PGRES_PIPELINE_SYNC else { throw lost("receive") }
+    guard PQresultStatus(mark) == PGRES_PIPELINE_SYNC else { throw wire.lost("receive") }
     if let failed { throw failed }
     return value
   }
@@ -289,77 +241,9 @@ final class PostgresConnection: SQLConnection {
 
   private static func changed(_ result: OpaquePointer) -> Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
-  /// The next answer; nil between those of two statements.
-  private func next(_ deadline: Date) throws -> OpaquePointer? {
-    while PQisBusy(handle) == 1 {
-      try flush(until: deadline)
-      try wait(for: Int16(POLLIN), until: deadline)
-      guard PQconsumeInput(handle) == 1 else { throw lost("receive") }
-    }
-    let result = PQgetResult(handle)
-    if result == nil, PQstatus(handle) != CONNECTION_OK { throw lost("receive") }
-    return result
-  }
-
-  private func flush(until deadline: Date) throws {
-    while true {
-      let state = PQflush(handle)
-      if state == 0 { return }
-      guard state == 1 else { throw lost("send") }
-      // The server may want its answers read before it takes more.
-      try wait(for: Int16(POLLIN | POLLOUT), until: deadline)
-      guard PQconsumeInput(handle) == 1 else { throw lost("receive") }
-    }
-  }
-
-  private func wait(for events: Int16, until deadline: Date) throws {
-    while true {
-      var poll = pollfd(fd: PQsocket(handle), events: events, revents: 0)
-      let milliseconds = Int32(max(0, deadline.timeIntervalSinceNow * 1000).rounded(.up))
-      let ready = Glibc.poll(&poll, 1, milliseconds)
-      if ready > 0 { return }
-      if ready < 0, errno == EINTR { continue }
-      throw PostgresFailure(lost: "no answer within \(Int(answerSeconds)) s", "receive")
-    }
-  }
-
-  private func failure(_ result: OpaquePointer?, _ statement: String) -> PostgresFailure {
-    var failure = PostgresFailure(result, statement)
-    if PQstatus(handle) != CONNECTION_OK { failure.isConnectionLost = true }
-    return failure
-  }
-
-  private func lost(_ what: String) -> PostgresFailure { PostgresFailure(connection: handle, what) }
-
-  // MARK: Notifications
-
-  struct Notification {
-    let backend: Int32
-    let payload: String
-  }
-
   /// Waits for notifications, for a byte in `wake`, or for the time to pass; then returns what came.
-  func notifications(orWake wake: Int32, within milliseconds: Int32) throws -> [Notification] {
+  func notifications(orWake wake: Int32, within milliseconds: Int32) throws -> [PostgresWire.Notification] {
     try settleOwed()
-    var polls = [
-      pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0),
-      pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
-    ]
-    var known = taken()
-    guard known.isEmpty else { return known }
-    _ = Glibc.poll(&polls, 2, milliseconds)
-    guard PQconsumeInput(handle) == 1 else { throw lost("listen") }
-    known += taken()
-    return known
-  }
-
-  private func taken() -> [Notification] {
-    var taken: [Notification] = []
-    while let notification = PQnotifies(handle) {
-      taken.append(
-        Notification(backend: notification.pointee.be_pid, payload: String(cString: notification.pointee.extra)))
-      PQfreemem(notification)
-    }
-    return taken
+    return try wire.notifications(orWake: wake, within: milliseconds)
   }
 }

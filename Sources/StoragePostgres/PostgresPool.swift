@@ -34,7 +34,13 @@ final class PostgresPool: Sendable {
     self.logger = logger
     self.committed = committed
     count = connections
-    jobs = JobQueue(limit: mode == .write ? Limits.writeQueue : Limits.readQueue)
+    jobs =
+      switch mode {
+      case .read: JobQueue(limit: Limits.readQueue)
+      case .write:
+        JobQueue(
+          limit: Limits.writeQueue, group: Limits.groupedWrites, patience: .milliseconds(Limits.groupMilliseconds))
+      }
   }
 
   /// Whether the latest transaction could not be kept.
@@ -75,9 +81,56 @@ final class PostgresPool: Sendable {
   private func work() {
     var connection: PostgresConnection?
     var transaction: SQLTransaction?
-    while let group = jobs.take(1, within: 60) {
-      for job in group { run(job, &connection, &transaction) }
+    while jobs.serve(
+      within: 60,
+      { group in
+        if group.count > 1, runTogether(group, &connection, &transaction) { return }
+        for job in group { run(job, &connection, &transaction) }
+      })
+    {}
+  }
+
+  /// Runs several in one transaction when many wait: what one writes goes along with what the next reads, and all share
+  /// a commit. False when one failed half-way, or waited for another's lock: then nothing was kept, and each is to be
+  /// run by itself, where it neither fails nor waits for the others' sake.
+  private func runTogether(
+    _ group: [any Job], _ connection: inout PostgresConnection?, _ transaction: inout SQLTransaction?
+  ) -> Bool {
+    guard let open = connection, let used = transaction else { return false }
+    counter.increment()
+    var isCommitting = false
+    do {
+      used.forget()
+      try open.begin(Self.begin)
+      try open.post(Self.brieflyLocked, [])
+      for job in group {
+        let before = open.writes
+        do { try job.attempt(used) } catch {
+          // Most refusals come before anything was written, and are this one's only.
+          guard !(error is PostgresFailure), open.writes == before, !open.hasFailed else { throw error }
+        }
+      }
+      isCommitting = true
+      try open.commit()
+    } catch {
+      if let failure = error as? PostgresFailure, failure.isConnectionLost {
+        (connection, transaction) = (nil, nil)
+        guard isCommitting else { return false }
+        for job in group { finish(job, Self.unknown(failure)) }
+        return true
+      }
+      do { try open.rollback() } catch { (connection, transaction) = (nil, nil) }
+      reruns.increment()
+      return false
     }
+    failed.store(false, ordering: .relaxed)
+    for job in group { job.finish(nil) }
+    committed(used.hasOutgoing)
+    return true
+  }
+
+  private static func unknown(_ failure: PostgresFailure) -> StoreFailure {
+    StoreFailure("it is not known whether the transaction was kept: \(failure)", .unreachable)
   }
 
   private func run(_ job: any Job, _ connection: inout PostgresConnection?, _ transaction: inout SQLTransaction?) {
@@ -102,8 +155,7 @@ final class PostgresPool: Sendable {
         if let failure = error as? PostgresFailure, failure.isConnectionLost {
           (connection, transaction) = (nil, nil)
           if isCommitting, mode == .write {
-            let reason = "it is not known whether the transaction was kept: \(failure)"
-            return finish(job, StoreFailure(reason, .unreachable))
+            return finish(job, Self.unknown(failure))
           }
         } else {
           do { try open.rollback() } catch { (connection, transaction) = (nil, nil) }
@@ -171,5 +223,7 @@ final class PostgresPool: Sendable {
   }
 
   private static let begin = SQL("BEGIN")
+  /// Two groups may take the same locks in another order; a transaction of one job does not.
+  private static let brieflyLocked = SQL(dynamic: "SET LOCAL lock_timeout = \(Limits.groupLockMilliseconds)")
   private static let beginRead = SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 }

@@ -52,8 +52,8 @@ package final class PostgresStore: Store {
       settings, .read, connections: Limits.readConnections, outage: outage, logger: logger)
     // What is written is found by its key: a plan that is made anew for each value costs more than it saves.
     writers = PostgresPool(
-      settings.with("SET plan_cache_mode = force_generic_plan"), .write, connections: Limits.writeConnections,
-      outage: outage, logger: logger
+      settings.with("SET plan_cache_mode = force_generic_plan"), .write,
+      connections: Self.writeConnections, outage: outage, logger: logger
     ) { [listeners] hasOutgoing in
       listeners.tell(.committed)
       guard hasOutgoing else { return }
@@ -69,6 +69,12 @@ package final class PostgresStore: Store {
   }
 
   deinit { close() }
+
+  private static var writeConnections: Int {
+    min(
+      max(ProcessInfo.processInfo.activeProcessorCount + 1, Limits.writeConnections.lowerBound),
+      Limits.writeConnections.upperBound)
+  }
 
   /// Lets what waits be written and ends the threads; safe to call twice.
   package func close() {

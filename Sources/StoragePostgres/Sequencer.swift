@@ -170,12 +170,12 @@ final class Leader {
   }
 
   /// Every row is removed soon after it came. Automatic vacuuming looks once a minute: by then each batch would walk
-  /// over hundreds of thousands of places in the index where something has been.
+  /// over hundreds of thousands of places in the index where something has been. It is not waited for.
   private func clear(_ count: Int) throws {
     sinceVacuum += count
     guard sinceVacuum >= Limits.outboxVacuumRows else { return }
     sinceVacuum = 0
-    try connection.script("VACUUM (TRUNCATE FALSE) event_outbox, access_outbox")
+    try connection.script("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) event_outbox, access_outbox")
   }
 
   private func append(

@@ -39,20 +39,20 @@ final class Readers: Sendable {
 
   private func work(_ connection: SQLiteConnection) {
     let transaction = SQLTransaction(connection)
-    while let group = jobs.take(1, within: 3600) {
-      for job in group {
-        var failure: (any Error)?
-        do {
-          try connection.run(Self.begin, [])
-          // What the body throws is kept in the job, and reaches the caller from there.
-          try? job.attempt(transaction)
-        } catch {
-          failure = StoreFailure("\(error)")
-        }
-        if !connection.isAutocommit { _ = try? connection.run(Self.commit, []) }
-        job.finish(failure)
-      }
+    while jobs.serve(within: 3600, { for job in $0 { run(job, connection, transaction) } }) {}
+  }
+
+  private func run(_ job: any Job, _ connection: SQLiteConnection, _ transaction: SQLTransaction) {
+    var failure: (any Error)?
+    do {
+      try connection.run(Self.begin, [])
+      // What the body throws is kept in the job, and reaches the caller from there.
+      try? job.attempt(transaction)
+    } catch {
+      failure = StoreFailure("\(error)")
     }
+    if !connection.isAutocommit { _ = try? connection.run(Self.commit, []) }
+    job.finish(failure)
   }
 
   private static let begin = SQL("BEGIN")

@@ -12,7 +12,7 @@ import Synchronization
 /// fdatasync. Nobody is answered before the commit is durable.
 final class Writer: Sendable {
   private let queue: DatabaseQueue
-  private let jobs = JobQueue(limit: Limits.writeQueue)
+  private let jobs = JobQueue(limit: Limits.writeQueue, group: Limits.groupCommit)
   private let checkpointer: Checkpointer
   private let logger: Logger
   private let busyTimeoutMilliseconds: Int
@@ -67,8 +67,10 @@ final class Writer: Sendable {
   private func work(_ connection: SQLiteConnection, _ wal: Wal) {
     let transaction = SQLTransaction(connection)
     var version = try? dataVersion(connection)
-    while let group = jobs.take(Limits.groupCommit, within: 0.2) {
-      if !group.isEmpty {
+    while jobs.serve(
+      within: 0.2,
+      { group in
+        guard !group.isEmpty else { return }
         commit(group, connection, transaction)
         groups.add(1, ordering: .relaxed)
         groupCounter.increment()
@@ -76,7 +78,8 @@ final class Writer: Sendable {
         changed(.committed)
         changed(.logged)
         wal.groupCommitted(checkpointer)
-      }
+      })
+    {
       // Changes only when somebody beside this connection wrote: the command line, for one.
       if let now = try? dataVersion(connection), now != version {
         version = now

@@ -40,15 +40,23 @@ package struct Cursor: Sendable, Equatable {
 /// base64url without padding (RFC 4648 section 5).
 package enum Base64URL {
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
-    let encoded = Data(bytes).base64EncodedData().compactMap { byte -> UInt8? in
-      switch byte {
-      case UInt8(ascii: "+"): UInt8(ascii: "-")
-      case UInt8(ascii: "/"): UInt8(ascii: "_")
-      case UInt8(ascii: "="): nil
-      default: byte
+    let encoded = Data(bytes).base64EncodedData()
+    // Every event has a cursor: this is written once for each, and so without arrays between.
+    return String(unsafeUninitializedCapacity: encoded.count) { buffer in
+      var count = 0
+      encoded.withUnsafeBytes { encoded in
+        for byte in encoded where byte != UInt8(ascii: "=") {
+          buffer[count] =
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: byte
+            }
+          count += 1
+        }
       }
+      return count
     }
-    return String(decoding: encoded, as: UTF8.self)
   }
 
   package static func decode(_ text: String) -> [UInt8]? {

@@ -54,9 +54,13 @@ package enum Limits {
   /// Rows that `copy` carries over in one transaction.
   package static let copiedPage = 1_000
 
-  // PostgreSQL and its nodes (docs/SCALING.md). Six to eight connections are best on two cores; more wait for one
-  // another.
-  package static let writeConnections = 8
+  // PostgreSQL and its nodes (docs/SCALING.md).
+  /// One more than the node has cores, within these: few that each carry several transactions at once outdo many.
+  package static let writeConnections = 3...8
+  /// Transactions that are run as one when many wait, how long one waits for that, and such a group for a lock.
+  package static let groupedWrites = 16
+  package static let groupMilliseconds = 3
+  package static let groupLockMilliseconds = 50
   package static let connectSeconds = 3
   /// After so long a statement is given up by the server, and whoever waits for a connection is refused.
   package static let statementSeconds = 5.0
@@ -68,7 +72,7 @@ package enum Limits {
   package static let leaseMilliseconds = 2_000
   package static let sequencedBatch = 500
   /// Batches begin no closer to one another: each costs a commit, and what comes in between goes with the next.
-  package static let sequencedMilliseconds = 10
+  package static let sequencedMilliseconds = 20
   /// Rows that went through the outbox before what they left there is cleared away.
   package static let outboxVacuumRows = 10_000
   package static let heartbeatMilliseconds = 1_000
@@ -77,6 +81,8 @@ package enum Limits {
 
   // The feed.
   package static let ringEvents = 8_192
+  /// Stretches of the log that are kept ready for streams, one for each filter.
+  package static let streamPages = 64
   package static let replayPage = 500
   package static let scannedPages = 20
   package static let cursorBytes = 100

@@ -51,19 +51,15 @@ package final class CallRooms: Service {
     var isStale = false
   }
 
-  private static let reviewInterval = Duration.seconds(1)
-  /// A room that nobody joined is forgotten.
-  private static let emptyRoomLifetime = Duration.seconds(60)
-
   let sessions: SessionWatch
   let coordinator: Coordinator
   let state = Mutex(State())
   let logger: Logger
   let keeper: RoomKeeper
-  private let turn: TurnSettings
+  let turn: TurnSettings
   private let grace: TimeAmount
   private let publish: @Sendable (VolatileEvent) -> Void
-  private let metrics = CallMetrics()
+  let metrics = CallMetrics()
 
   /// `grace`: how long a seat is held after its socket.
   package init(
@@ -116,110 +112,6 @@ package final class CallRooms: Service {
     }
   }
 
-  private func reviewRegularly() async {
-    while !Task.isCancelled {
-      do {
-        try await review()
-        try await takeOverOrphans()
-        try await reviewNodes()
-      } catch {
-        state.withLock { $0.isStale = true }
-        logger.error("calls could not be reviewed; trying again", metadata: ["error": "\(error)"])
-      }
-      try? await Task.sleep(for: Self.reviewInterval)
-    }
-  }
-
-  /// Sends away who may no longer be in a call: a specialist who declined the consult, for one.
-  func review() async throws {
-    let consults = state.withLock { state in
-      defer { state.isStale = false }
-      return state.isStale ? Array(state.rooms.keys) : []
-    }
-    for id in consults {
-      guard let consult = try await coordinator.store.read({ try $0.consult(id) }) else { continue }
-      _ = change(id) { machine in
-        machine.dismiss { $0.caller.may(.joinCall(consult.scope())) != .allowed }
-      }
-    }
-    let now = ContinuousClock.now
-    let unused = state.withLock { state in
-      state.rooms.filter { $0.value.machine.isEmpty && now - $0.value.openedAt > Self.emptyRoomLifetime }.map(\.key)
-    }
-    for id in unused { forget(id) }
-  }
-
-  /// Lets a caller into the call of a consult, as whom it may be there; finds out on which node the room is.
-  package func admit(_ caller: Caller, consult id: String) async throws -> CallAdmission {
-    guard state.withLock({ !$0.isClosing && $0.wires.count + $0.away.count < Limits.callSockets }) else {
-      throw Rejection(.unavailable, "No calls can be taken now.", retryAfter: 5)
-    }
-    do {
-      let (consult, role) = try await coordinator.admit(caller, toCallOf: id)
-      return CallAdmission(
-        rooms: self, consult: consult, participant: .init(caller: caller, role: role), place: try await place(consult))
-    } catch let rejection as Rejection where rejection.code == .illegalTransition {
-      // The consult was concluded while they were still talking: who lost the link may come back to the others.
-      guard let consult = try await coordinator.store.read({ try $0.consult(id) }),
-        let role = try await seatedRole(of: caller.personId, in: id)
-      else { throw rejection }
-      return CallAdmission(
-        rooms: self, consult: consult, participant: .init(caller: caller, role: role), place: try await place(consult))
-    }
-  }
-
-  // MARK: For the sockets
-
-  func open(_ socket: Socket, _ admission: CallAdmission) -> RoomMachine.Link {
-    state.withLock { state in
-      state.links += 1
-      if case .elsewhere = admission.place { state.away[state.links] = (admission.consult.id, admission.place) }
-      state.wires[state.links] = .here(socket)
-      return state.links
-    }
-  }
-
-  /// What a socket of this node said.
-  func receive(
-    _ message: CallMessage, _ text: ByteBuffer, on link: RoomMachine.Link, _ admission: CallAdmission
-  ) throws(CallMistake) {
-    if case .elsewhere(let node, _) = admission.place { return pass(text, on: link, admission, to: node) }
-    try receive(message, on: link, in: admission.consult.id, as: admission.participant)
-  }
-
-  /// What a participant of a room here said, wherever its socket is.
-  func receive(
-    _ message: CallMessage, on link: RoomMachine.Link, in consult: String, as participant: RoomMachine.Participant?
-  ) throws(CallMistake) {
-    let now = coordinator.now()
-    let isKnown = try change(consult) { machine throws(CallMistake) in
-      guard case .join(let resume) = message else { return try machine.receive(message, on: link) }
-      guard let participant else { throw CallMistake(.notJoined, "join first") }
-      return try machine.join(
-        participant, on: link, resume: resume, newToken: Secrets.random(),
-        iceServers: { self.turn.iceServers(for: $0, now: now) })
-    }
-    // It was given up, or moved to another node: whoever comes again finds it.
-    if !isKnown { sendAway(link) }
-  }
-
-  /// `mayResume`: the link was lost; otherwise the participant was sent away.
-  func closed(_ link: RoomMachine.Link, _ admission: CallAdmission, mayResume: Bool) {
-    if case .elsewhere(let node, _) = admission.place {
-      tell(node, ["op": "gone", "link": .int(Int64(link)), "mayResume": .bool(mayResume)])
-    } else {
-      closed(link, in: admission.consult.id, mayResume: mayResume)
-    }
-    state.withLock { state in
-      state.wires[link] = nil
-      state.away[link] = nil
-    }
-  }
-
-  func closed(_ link: RoomMachine.Link, in consult: String, mayResume: Bool) {
-    _ = change(consult) { machine in mayResume ? machine.disconnected(link) : machine.dismiss(link) }
-  }
-
   private func expire(_ seat: String, number: Int, in consult: String) {
     _ = change(consult) { machine in machine.expire(seat: seat, number: number) }
   }
@@ -268,16 +160,6 @@ package final class CallRooms: Service {
       return .success(true)
     }
     return try result.get()
-  }
-
-  /// Nobody came into this room.
-  private func forget(_ consult: String) {
-    state.withLock { state in
-      guard let room = state.rooms[consult], room.machine.isEmpty else { return }
-      state.rooms[consult] = nil
-      keeper.remove(consult, .init(term: room.term, document: nil, facts: room.facts))
-      metrics.rooms(state.rooms.count)
-    }
   }
 
   /// Puts a room in that is this node's from now on; its seats wait for their participants.
@@ -349,15 +231,4 @@ package final class CallRooms: Service {
           facilities: room.consult.facilities, specialty: room.consult.specialty, data: data))
     }
   }
-}
-
-/// Leave to join one call.
-package struct CallAdmission: Sendable {
-  let rooms: CallRooms
-  let consult: Consult
-  let participant: RoomMachine.Participant
-  let place: RoomPlace
-
-  /// For `WebSocketUpgrade.accept`.
-  package func delegate(_ socket: Socket) -> any SocketDelegate { CallSocket(self) }
 }

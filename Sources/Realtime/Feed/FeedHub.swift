@@ -17,6 +17,7 @@ package final class FeedHub: Service {
   let timing: FeedTiming
   private let coordinator: Coordinator
   private let logger: Logger
+  let pages = StreamPages()
   private let ring: FeedRing
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])

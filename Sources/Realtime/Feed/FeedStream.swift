@@ -60,11 +60,11 @@ package struct FeedStream: Sendable {
     var wakes = signal.wakes.makeAsyncIterator()
     repeat {
       while !signal.isEnded, case let items = try await hub.items(after: position.seq), let last = items.last {
+        let page = hub.pages.page(items, after: position.seq, for: subscription.key)
         position = last.cursor
-        let matching = items.filter { subscription.key.passes($0.event) }
-        guard !matching.isEmpty else { continue }
-        try await signal.writing { try await writer.write(Self.events(matching)) }
-        hub.metrics.delivered(matching.count)
+        guard let bytes = page.bytes else { continue }
+        try await signal.writing { try await writer.write(bytes) }
+        hub.metrics.delivered(page.count)
         told = ContinuousClock.now
       }
       if !signal.isEnded, ContinuousClock.now - told >= hub.timing.keepAlive {
@@ -75,17 +75,6 @@ package struct FeedStream: Sendable {
   }
 
   // MARK: The wire
-
-  private static func events(_ items: [FeedItem]) -> ByteBuffer {
-    var buffer = ByteBuffer()
-    buffer.reserveCapacity(items.reduce(0) { $0 + $1.frame.readableBytes + 32 })
-    for item in items {
-      buffer.writeString("id: \(item.cursor.text)\ndata: ")
-      buffer.writeImmutableBuffer(item.cloudEvent)
-      buffer.writeString("\n\n")
-    }
-    return buffer
-  }
 
   /// A comment that keeps the link, and an id without data: it moves the client's `Last-Event-ID` past events that
   /// were not for it, and is no event.

@@ -35,13 +35,12 @@ final class FeedFollower: Sendable {
       let chunk = try Loopback.receive(on: descriptor)
       if chunk.isEmpty { throw BenchFailure("the feed ended") }
       let now = ContinuousClock.now
+      rest = rest.isEmpty ? chunk : rest + chunk
       guard let onEvent else {
         // Only counted, and cheaply: the load must not take what it measures.
-        rest += chunk
         state.withLock { $0.count += Self.events(in: &rest) }
         continue
       }
-      rest += chunk
       guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
       let lines = String(decoding: rest[..<end], as: UTF8.self)
       rest.removeFirst(end + 1)
@@ -54,26 +53,23 @@ final class FeedFollower: Sendable {
     }
   }
 
-  private static let marker = Array("\"specversion\"".utf8)
+  /// How the line with an event begins, behind the one with its cursor.
+  private static let marker = Array("\ndata: {".utf8)
 
   /// Counts events and keeps the end, which may hold the beginning of another.
   private static func events(in bytes: inout [UInt8]) -> Int {
     var (count, start) = (0, 0)
     bytes.withUnsafeBytes { buffer in
-      var index = 0
-      while index + marker.count <= buffer.count {
-        if buffer[index] == marker[0], buffer[index + 1] == marker[1],
-          buffer[index..<index + marker.count].elementsEqual(marker)
-        {
-          count += 1
-          index += marker.count
-          start = index
-        } else {
-          index += 1
-        }
+      guard let base = buffer.baseAddress else { return }
+      while let line = memchr(base + start, 10, buffer.count - start) {
+        start = UnsafeRawPointer(line) - base
+        guard buffer.count - start >= marker.count else { return }
+        if memcmp(line, marker, marker.count) == 0 { count += 1 }
+        start += 1
       }
+      start = buffer.count
     }
-    bytes.removeFirst(max(start, bytes.count - marker.count + 1))
+    bytes.removeFirst(start)
     return count
   }
 

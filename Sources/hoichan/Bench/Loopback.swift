@@ -59,10 +59,11 @@ enum Loopback {
 
   /// What has come; empty when the other side has closed.
   static func receive(on descriptor: Int32) throws -> [UInt8] {
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    let count = recv(descriptor, &chunk, chunk.count, 0)
-    guard count >= 0 else { throw failure("recv") }
-    return Array(chunk.prefix(count))
+    try [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+      let received = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+      guard received >= 0 else { throw failure("recv") }
+      count = received
+    }
   }
 
   private static func socket() throws -> Int32 {

@@ -45,3 +45,17 @@ class Seat:
     def resumed(self, caller=None) -> "Seat":
         """A new socket that claims this seat, as another `caller` of the same person if need be."""
         return Seat(caller or self.caller, self.consult, resume=self.token)
+
+    def negotiates(self, peer: dict, sdp: str, candidates: int):
+        """Sends an offer and its candidates, all of which the server has taken in on return."""
+        self.offer(peer, sdp)
+        for n in range(candidates):
+            self.candidate(peer, f"candidate:{n}")
+        self.call.send({"op": "ping"})
+        self.hears("that all was taken in", op="pong")
+
+    def has_heard(self, sdp: str, candidates: int):
+        """Waits for an offer and its candidates, each once and in their order."""
+        self.call.wait(lambda _: len(self.heard("candidate")) == candidates, "the candidates")
+        assert [frame["description"]["sdp"] for frame in self.heard("description")] == [sdp]
+        assert self.heard_candidates() == [f"candidate:{n}" for n in range(candidates)]
