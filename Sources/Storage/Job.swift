@@ -46,7 +46,8 @@ package final class TransactionJob<T: Sendable>: Job {
 package final class JobQueue: Sendable {
   private struct Waiting {
     var job: any Job
-    var since: ContinuousClock.Instant
+    var since = ContinuousClock.now
+    var isAlone = false
   }
 
   private struct State {
@@ -80,12 +81,20 @@ package final class JobQueue: Sendable {
     let refusal: (any Error)? = state.withLock { state in
       if state.isClosed { return StoreFailure("the store is closed") }
       if state.jobs.count >= limit { return Rejection(.unavailable, "Too much is asked at once.", retryAfter: 1) }
-      state.jobs.append(Waiting(job: job, since: .now))
+      state.jobs.append(Waiting(job: job))
       isNews = state.busyThreads == 0 || state.jobs.count == 1 || state.jobs.count % group == 0
       return nil
     }
     if let refusal { return job.finish(refusal) }
     if isNews { wakeOne() }
+  }
+
+  /// Puts back a group that could not be run as one, in front: each is given out by itself, to whichever thread is free.
+  package func putBackAlone(_ jobs: [any Job]) {
+    state.withLock { $0.jobs.insert(contentsOf: jobs.map { Waiting(job: $0, isAlone: true) }, at: 0) }
+    condition.lock()
+    condition.broadcast()
+    condition.unlock()
   }
 
   private func wakeOne() {
@@ -120,10 +129,9 @@ package final class JobQueue: Sendable {
     state.withLock { state in
       guard let oldest = state.jobs.first else { return state.isClosed ? .end : .wait(nil) }
       let left = patience - (.now - oldest.since)
-      guard state.busyThreads == 0 || state.jobs.count >= group || state.isClosed || left <= .zero else {
-        return .wait(left)
-      }
-      let taken = state.jobs.prefix(group).map(\.job)
+      let isTime = state.busyThreads == 0 || state.jobs.count >= group || left <= .zero
+      guard isTime || oldest.isAlone || state.isClosed else { return .wait(left) }
+      let taken = oldest.isAlone ? [oldest.job] : state.jobs.prefix(group).prefix { !$0.isAlone }.map(\.job)
       state.jobs.removeFirst(taken.count)
       state.busyThreads += 1
       // Somebody has to look after the rest.

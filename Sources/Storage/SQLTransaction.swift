@@ -1,11 +1,13 @@
 import Coordinator
-import Domain
+package import Domain
 
 /// The store's tables over an engine's connection: one file a noun under `Tables`.
 package final class SQLTransaction: StoreTransaction {
   package let connection: any SQLConnection
   /// The log's head, once it was read or moved in this transaction: nobody else can append meanwhile.
   var head: (seq: Int64, chain: [UInt8])?
+  /// What this transaction has appended to the log, since it last forgot.
+  package internal(set) var appended: LogStretch?
   /// Whether rows were put into an outbox, for the sequencer.
   package internal(set) var hasOutgoing = false
 
@@ -14,6 +16,7 @@ package final class SQLTransaction: StoreTransaction {
   /// To be called when a transaction begins and when a part of it was taken back: what it knew may not hold any more.
   package func forget() {
     head = nil
+    appended = nil
     hasOutgoing = false
   }
 }

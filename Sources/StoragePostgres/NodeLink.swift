@@ -147,7 +147,7 @@ final class NodeLink: Peers {
         state.withLock { $0.connectedAt = .now }
         // Nobody knows what was said meanwhile.
         changed(.changedElsewhere)
-        changed(.logged)
+        changed(.logged(nil))
         try follow(connection)
       } catch {
         state.withLock { ($0.connectedAt, $0.isKnown) = (nil, false) }
@@ -240,7 +240,7 @@ final class NodeLink: Peers {
 
   private func receive(_ line: NodeMessages.Line?, from: String, _ connection: PostgresConnection) throws {
     switch line {
-    case .logged: changed(.logged)
+    case .logged: changed(.logged(nil))
     case .outbox: outbox.tell(())
     case .message(let message, let to): if to == nil || to == node { messages.tell((message, from)) }
     case .stored(let id, let to):

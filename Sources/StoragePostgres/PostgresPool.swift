@@ -84,15 +84,18 @@ final class PostgresPool: Sendable {
     while jobs.serve(
       within: 60,
       { group in
-        if group.count > 1, runTogether(group, &connection, &transaction) { return }
-        for job in group { run(job, &connection, &transaction) }
+        if group.count == 1 {
+          run(group[0], &connection, &transaction)
+        } else if !runTogether(group, &connection, &transaction) {
+          jobs.putBackAlone(group)
+        }
       })
     {}
   }
 
   /// Runs several in one transaction when many wait: what one writes goes along with what the next reads, and all share
   /// a commit. False when one failed half-way, or waited for another's lock: then nothing was kept, and each is to be
-  /// run by itself, where it neither fails nor waits for the others' sake.
+  /// run by itself, so that none fails or waits for another's sake.
   private func runTogether(
     _ group: [any Job], _ connection: inout PostgresConnection?, _ transaction: inout SQLTransaction?
   ) -> Bool {

@@ -43,7 +43,9 @@ package final class PostgresStore: Store {
       throw DatabaseUnreachable(description: "\(failure)")
     }
     let link = try NodeLink(settings, logger: logger, changed: listeners.tell)
-    let sequencer = Sequencer(settings, node: link.node, logger: logger) { [listeners] in listeners.tell(.logged) }
+    let sequencer = Sequencer(settings, node: link.node, logger: logger) { [listeners] stretch in
+      listeners.tell(.logged(stretch))
+    }
     link.onOutbox { [weak sequencer] in sequencer?.nudge() }
     self.link = link
     self.sequencer = sequencer

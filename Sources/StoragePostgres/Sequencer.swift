@@ -19,7 +19,7 @@ final class Sequencer: Sendable {
   private let settings: PostgresSettings
   private let node: String
   private let logger: Logger
-  private let logged: @Sendable () -> Void
+  private let logged: @Sendable (LogStretch) -> Void
   private let leads = Atomic<Bool>(false)
   private let isStarted = Atomic<Bool>(false)
   private let isStopped = Atomic<Bool>(false)
@@ -29,7 +29,7 @@ final class Sequencer: Sendable {
   private let gauge = Gauge(label: "sequencer.leader")
   private let counter = Counter(label: "sequencer.numbered")
 
-  init(_ settings: PostgresSettings, node: String, logger: Logger, logged: @escaping @Sendable () -> Void) {
+  init(_ settings: PostgresSettings, node: String, logger: Logger, logged: @escaping @Sendable (LogStretch) -> Void) {
     // A leader that sleeps inside its transaction holds the lease's row: the server ends it before others wait long.
     self.settings = settings.with(
       "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET idle_in_transaction_session_timeout = \(Limits.leaseMilliseconds / 2); "
@@ -91,10 +91,11 @@ final class Sequencer: Sendable {
   private func serve(_ leader: Leader) throws {
     while true {
       let begun = ContinuousClock.now
-      let count = try leader.number()
+      let stretch = try leader.number()
+      let count = stretch.events.count
       if count > 0 {
         counter.increment(by: count)
-        logged()
+        logged(stretch)
       }
       if isStopped.load(ordering: .relaxed) { return try leader.resign() }
       guard count < Limits.sequencedBatch else { continue }
@@ -147,8 +148,8 @@ final class Leader {
     return Int(max(10, min(left + 10, 1_000)))
   }
 
-  /// Numbers a batch of what is in the outbox, and renews the lease; returns how many events it were.
-  func number() throws -> Int {
+  /// Numbers a batch of what is in the outbox, and renews the lease; returns the events as they stand in the log.
+  func number() throws -> LogStretch {
     do {
       try connection.begin(SQLs.begin)
       try connection.postOne(SQLs.renew, [.text(node), .int(term), .int(Int64(Limits.leaseMilliseconds))])
@@ -158,11 +159,13 @@ final class Leader {
       // Two nodes may each have found that a row is new while the log got it from a third.
       try connection.post(SQLs.clearKnown, [])
       let entries = try connection.rows(SQLs.entries, [limit]) { try SQLTransaction.entry($0) }
-      let (head, accessHead) = try append(events, entries)
+      let stretch = try append(events)
+      let accessHead = try append(entries)
       try connection.commit()
-      (self.head, self.accessHead) = (head, accessHead)
+      if let last = stretch.events.last { head = (last.seq, last.chain) }
+      self.accessHead = accessHead
       try clear(events.count + entries.count)
-      return events.count
+      return stretch
     } catch {
       try? connection.rollback()
       throw error is StaleVersion ? LeaseLost() : error
@@ -178,35 +181,39 @@ final class Leader {
     try connection.script("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) event_outbox, access_outbox")
   }
 
+  private func append(_ events: [EventRecord]) throws -> LogStretch {
+    var stretch = LogStretch(after: head, [])
+    guard let last = events.last.map({ SQLValue.int($0.seq) }) else { return stretch }
+    var head = head
+    var chains: [UInt8] = []
+    for var event in events {
+      event.seq = head.seq + 1
+      event.chain = SQLTransaction.chain(after: head.chain, event.canonicalBytes)
+      head = (event.seq, event.chain)
+      chains += event.chain
+      stretch.append(event)
+    }
+    try connection.post(SQLs.appendEvents, [last, .int(stretch.seq), .blob(chains)])
+    try connection.post(SQLs.clearEvents, [last])
+    try connection.post(SQLs.tell, [.text(NodeMessages.logged(by: node))])
+    return stretch
+  }
+
   private func append(
-    _ events: [EventRecord], _ entries: [(entry: AccessEntry, bucket: Int64, chain: [UInt8])]
-  ) throws -> (head: (seq: Int64, chain: [UInt8]), accessHead: (seq: Int64, chain: [UInt8])) {
-    var (head, accessHead) = (head, accessHead)
-    if let last = events.last.map({ SQLValue.int($0.seq) }) {
-      var chains: [UInt8] = []
-      let before = head.seq
-      for var event in events {
-        event.seq = head.seq + 1
-        head = (event.seq, SQLTransaction.chain(after: head.chain, event.canonicalBytes))
-        chains += head.chain
-      }
-      try connection.post(SQLs.appendEvents, [last, .int(before), .blob(chains)])
-      try connection.post(SQLs.clearEvents, [last])
-      try connection.post(SQLs.tell, [.text(NodeMessages.logged(by: node))])
+    _ entries: [(entry: AccessEntry, bucket: Int64, chain: [UInt8])]
+  ) throws -> (seq: Int64, chain: [UInt8]) {
+    var head = accessHead
+    guard let last = entries.last.map({ SQLValue.int($0.entry.seq) }) else { return head }
+    var chains: [UInt8] = []
+    for (entry, bucket, _) in entries {
+      var entry = entry
+      entry.seq = head.seq + 1
+      head = (entry.seq, SQLTransaction.chain(after: head.chain, SQLTransaction.canonical(entry, bucket)))
+      chains += head.chain
     }
-    if let last = entries.last.map({ SQLValue.int($0.entry.seq) }) {
-      var chains: [UInt8] = []
-      let before = accessHead.seq
-      for (entry, bucket, _) in entries {
-        var entry = entry
-        entry.seq = accessHead.seq + 1
-        accessHead = (entry.seq, SQLTransaction.chain(after: accessHead.chain, SQLTransaction.canonical(entry, bucket)))
-        chains += accessHead.chain
-      }
-      try connection.post(SQLs.appendEntries, [last, .int(before), .blob(chains)])
-      try connection.post(SQLs.clearEntries, [last])
-    }
-    return (head, accessHead)
+    try connection.post(SQLs.appendEntries, [last, .int(accessHead.seq), .blob(chains)])
+    try connection.post(SQLs.clearEntries, [last])
+    return head
   }
 
   /// Lets the next one lead at once.

@@ -76,7 +76,7 @@ final class Writer: Sendable {
         groupCounter.increment()
         jobCounter.increment(by: group.count)
         changed(.committed)
-        changed(.logged)
+        changed(.logged(transaction.appended))
         wal.groupCommitted(checkpointer)
       })
     {
@@ -84,7 +84,7 @@ final class Writer: Sendable {
       if let now = try? dataVersion(connection), now != version {
         version = now
         changed(.changedElsewhere)
-        changed(.logged)
+        changed(.logged(nil))
       }
     }
   }
@@ -100,9 +100,9 @@ final class Writer: Sendable {
   private func commit(
     _ group: [any Job], _ connection: SQLiteConnection, _ transaction: SQLTransaction, savepoints: Bool = false
   ) {
+    transaction.forget()
     do {
       try connection.run(Self.begin, [])
-      transaction.forget()
     } catch {
       // Another process holds the lock. Run alone, each would wait for it as long again, one after the other.
       logger.error("\(group.count) transactions could not begin", metadata: ["error": "\(error)"])
@@ -124,6 +124,7 @@ final class Writer: Sendable {
             transaction.forget()
           } else if connection.totalChanges != before {
             try connection.run(Self.rollback, [])
+            transaction.forget()
             return group.count == 1 ? job.finish(nil) : commit(group, connection, transaction, savepoints: true)
           }
         }
@@ -132,6 +133,7 @@ final class Writer: Sendable {
       try connection.run(Self.commit, [])
     } catch {
       if !connection.isAutocommit { _ = try? connection.run(Self.rollback, []) }
+      transaction.forget()
       if group.count == 1 {
         logger.error("a transaction was not kept", metadata: ["error": "\(error)"])
         failed.store(true, ordering: .relaxed)

@@ -162,6 +162,35 @@ import Testing
     }
   }
 
+  /// What is handed on without a look into the log is what the log holds, and nothing that was taken back.
+  @Test(arguments: Engine.allCases) func whatIsHandedOnIsInTheLog(engine: Engine) async throws {
+    try await engine.withStore { store async throws in
+      let (changes, told) = AsyncStream.makeStream(of: StoreChange.self)
+      store.onChange { told.yield($0) }
+      await withTaskGroup(of: Void.self) { group in
+        for job in 0..<60 {
+          group.addTask {
+            try? await store.write { tx in
+              try tx.append(Fixture.draft(), at: Fixture.now)
+              if job % 3 == 0 { throw Failed() }
+            }
+          }
+        }
+      }
+      try await store.settle()
+      try await store.write { try $0.append(Fixture.draft(), at: Fixture.now) }
+      try await store.settle()
+      let log = try await store.read { try $0.events(after: 0, limit: 100) }
+      #expect(log.count == 41)
+      for await case .logged(let stretch?) in changes {
+        let start = Int(stretch.seq)
+        #expect(stretch.events == Array(log[start..<start + stretch.events.count]))
+        #expect(stretch.chain == (start == 0 ? SQLTransaction.genesis : log[start - 1].chain))
+        if stretch.events.last == log.last { break }
+      }
+    }
+  }
+
   /// PostgreSQL stores no U+0000, so no engine may seem to.
   @Test(arguments: Engine.allCases) func refusesAZeroCharacter(engine: Engine) async throws {
     try await engine.withStore { store async throws in

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// What keeps everything: an engine behind the portable tables of `Storage`.
 ///
@@ -29,11 +29,11 @@ package protocol Store: Sendable {
 }
 
 /// What happened in the database.
-package enum StoreChange: Sendable {
+package enum StoreChange: Sendable, Equatable {
   /// This process committed something.
   case committed
-  /// The log may hold more than before.
-  case logged
+  /// The log may hold more than before: this stretch, where it is known, and what others wrote.
+  case logged(LogStretch?)
   /// Others may have changed anything: whatever is cached may be out of date.
   case changedElsewhere
 }

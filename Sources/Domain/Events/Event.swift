@@ -85,6 +85,20 @@ package struct EventRecord: Sendable, Equatable {
   }
 }
 
+/// Events that follow one another in the log, and the position before them.
+package struct LogStretch: Sendable, Equatable {
+  package let seq: Int64
+  package let chain: [UInt8]
+  package private(set) var events: [EventRecord]
+
+  package init(after head: (seq: Int64, chain: [UInt8]), _ events: [EventRecord]) {
+    (seq, chain) = head
+    self.events = events
+  }
+
+  package mutating func append(_ event: EventRecord) { events.append(event) }
+}
+
 /// A volatile event: a position or a presence.
 package struct VolatileEvent: Sendable, Equatable {
   package var id: String

@@ -81,6 +81,8 @@ package enum Limits {
 
   // The feed.
   package static let ringEvents = 8_192
+  /// Commits whose events wait to be shown without reading them again.
+  package static let heardStretches = 64
   /// Stretches of the log that are kept ready for streams, one for each filter.
   package static let streamPages = 64
   package static let replayPage = 500

@@ -19,6 +19,7 @@ package final class FeedHub: Service {
   private let logger: Logger
   let pages = StreamPages()
   private let ring: FeedRing
+  private let news = Mutex(News())
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
   private let streams = Mutex<[ObjectIdentifier: StreamSignal]>([:])
@@ -36,10 +37,10 @@ package final class FeedHub: Service {
     sessions = SessionWatch(coordinator, logger: logger)
     // Commits that come while the log is being read are one wake-up.
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-    coordinator.store.onChange { [wake, sessions] change in
+    coordinator.store.onChange { [sessions, weak self] change in
       switch change {
       case .committed, .changedElsewhere: sessions.noteCommit()
-      case .logged: wake.yield()
+      case .logged(let stretch): self?.hear(stretch)
       }
     }
     coordinator.store.peers.onMessage { [sessions, weak self] message, _ in
@@ -78,7 +79,7 @@ package final class FeedHub: Service {
     let (verdict, bounds) = try await coordinator.resolve(after)
     ring.start(at: bounds.head)
     // What was written since those bounds were read may have been passed over as nobody's.
-    wake.yield()
+    hear(nil)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
       start: bounds.head, bounds: bounds, gap: nil)
@@ -151,8 +152,29 @@ package final class FeedHub: Service {
     }
   }
 
+  /// Something was logged: this stretch, or what only a look into the log shows.
+  private func hear(_ stretch: LogStretch?) {
+    news.withLock { $0.add(stretch) }
+    wake.yield()
+  }
+
   private func readNew() async throws {
+    let news = news.withLock { $0.take() }
     // Until the first follower came, nobody needs what is new.
+    guard ring.head != nil else { return }
+    var mustRead = news.mustRead
+    for stretch in news.stretches {
+      guard let head = ring.head else { return }
+      if Cursor(epoch: head.epoch, seq: stretch.seq, chain: stretch.chain) == head {
+        show(stretch.events[...], epoch: head.epoch)
+      } else {
+        mustRead = true
+      }
+    }
+    if mustRead { try await readLog() }
+  }
+
+  private func readLog() async throws {
     while let head = ring.head {
       // The head is read again, and must be what it was: a database that was taken over by a standby which had not all
       // of it, or put back from a snapshot, has another log under the same numbers.
@@ -162,14 +184,18 @@ package final class FeedHub: Service {
           return try await restart()
         }
       }
-      guard let newest = page.last else { return }
-      let isWanted = metrics.openCount > 0
-      ring.append(page.map { FeedItem($0, epoch: head.epoch, isWanted: isWanted) })
-      metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
-      for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
-      for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
+      show(page, epoch: head.epoch)
       if page.count < Limits.replayPage { return }
     }
+  }
+
+  private func show(_ events: ArraySlice<EventRecord>, epoch: UInt64) {
+    guard let newest = events.last else { return }
+    let isWanted = metrics.openCount > 0
+    ring.append(events.map { FeedItem($0, epoch: epoch, isWanted: isWanted) })
+    metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
+    for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
+    for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
   }
 
   private func restart() async throws {
@@ -183,10 +209,30 @@ package final class FeedHub: Service {
   /// A signal is only a hint: a regular look repairs what it missed. It also gives the streams their time.
   private func beat() async {
     while !Task.isCancelled {
-      wake.yield()
+      hear(nil)
       for stream in streams.withLock({ Array($0.values) }) { stream.beat(patience: timing.patience) }
       try? await Task.sleep(for: timing.safetyPass)
     }
+  }
+}
+
+/// What was heard of the log since it was last looked at.
+private struct News {
+  /// What this process has written itself, and so need not read.
+  private(set) var stretches: [LogStretch] = []
+  private(set) var mustRead = false
+
+  mutating func add(_ stretch: LogStretch?) {
+    guard let stretch, stretches.count < Limits.heardStretches else {
+      mustRead = true
+      return
+    }
+    stretches.append(stretch)
+  }
+
+  mutating func take() -> News {
+    defer { self = News() }
+    return self
   }
 }
 

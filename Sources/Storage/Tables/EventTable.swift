@@ -28,6 +28,8 @@ extension SQLTransaction {
     event.chain = Self.chain(after: head.chain, event.canonicalBytes)
     try connection.post(SQLs.append, [.int(event.seq)] + Self.columns(event) + [.blob(event.chain)])
     self.head = (event.seq, event.chain)
+    if appended == nil { appended = LogStretch(after: head, []) }
+    appended?.append(event)
   }
 
   /// Those that a transaction knows; number and chain come with the place in the log.

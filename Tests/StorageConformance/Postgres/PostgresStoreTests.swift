@@ -27,6 +27,38 @@ import Testing
     }
   }
 
+  /// Many that wait are run in few transactions; one that waits for a lock keeps nobody but itself.
+  @Test func groupsHoldNobodyUp() async throws {
+    try await withPostgres { store, settings async throws in
+      try await store.write { try $0.setMeta("locked", "0") }
+      let other = try PostgresConnection(settings)
+      try other.begin(SQL("BEGIN"))
+      try other.run(SQL("UPDATE meta SET value = '1' WHERE name = 'locked'"), [])
+      try await withThrowingTaskGroup(of: Int.self) { group in
+        group.addTask {
+          try await store.write { try $0.setMeta("locked", "2") }
+          return -1
+        }
+        for job in 0..<200 {
+          group.addTask {
+            try await store.write { try $0.setMeta("job-\(job)", "done") }
+            return job
+          }
+        }
+        var finished: [Int] = []
+        while finished.count < 200, let job = try await group.next() { finished.append(job) }
+        #expect(!finished.contains(-1))
+        try other.commit()
+        #expect(try await group.next() == -1)
+      }
+      #expect(try await store.read { try $0.meta("locked") } == "2")
+      let transactions = try #require(
+        try await store.count(
+          "SELECT count(DISTINCT xmin::text) FROM meta WHERE name LIKE 'job-%'"))
+      #expect((1..<200).contains(transactions))
+    }
+  }
+
   private static let next = Migration(
     number: Int64(Migrations.all.count + 1), name: "next", script: "ALTER TABLE vehicle ADD COLUMN wheels BIGINT",
     neededBy: Int64(Migrations.all.count))

@@ -122,7 +122,7 @@ import Testing
       #expect(next.term == slept.term + 1)
       try Self.appendToOutbox(connection, count: 3)
       #expect(throws: LeaseLost.self) { try slept.number() }
-      #expect(try next.number() == 3)
+      #expect(try next.number().events.count == 3)
       #expect(throws: LeaseLost.self) { try slept.number() }
       #expect(try SQLTransaction(connection).logHead().seq == 3)
       // Whoever resigns lets the next begin at once.
@@ -130,7 +130,7 @@ import Testing
       let third = try #require(try Leader(try PostgresConnection(settings), node: "c"))
       #expect(third.term == next.term + 1)
       try Self.appendToOutbox(connection, count: 1)
-      #expect(try third.number() == 1)
+      #expect(try third.number().events.count == 1)
       #expect(try SQLTransaction(connection).logHead().seq == 4)
     }
   }
