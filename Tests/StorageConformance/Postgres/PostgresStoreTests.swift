@@ -167,14 +167,17 @@ import Testing
 
   /// Two that wait for each other: one is refused by the database, and runs again.
   @Test func aDeadlockIsRunAgain() async throws {
-    try await withPostgres { store, _ async throws in
+    try await withPostgres { store, settings async throws in
       try await store.write { tx in for name in ["a", "b"] { try tx.setMeta(name, "0") } }
+      // Each at its own node: at one, they might be run as a group, one behind the other.
+      let second = try PostgresStore(settings, logger: .silent)
+      defer { second.close() }
       let reached = Counter()
       try await withThrowingTaskGroup(of: Void.self) { group in
-        for (one, other) in [("a", "b"), ("b", "a")] {
+        for (node, one, other) in [(store, "a", "b"), (second, "b", "a")] {
           group.addTask {
             let tries = Counter()
-            try await store.write { tx in
+            try await node.write { tx in
               try tx.setMeta(one, one)
               // The row is held before the other is asked for: an answer was waited for.
               _ = try tx.meta(one)
