@@ -4,6 +4,22 @@ import Testing
 
 @testable import Realtime
 
+/// Says something as soon as the connection stands.
+final class Greeting: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+  private let text: String
+
+  init(_ text: String) {
+    self.text = text
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+    context.fireChannelActive()
+  }
+}
+
 /// A client of one TCP connection that says exactly the bytes it is given.
 final class RawClient {
   struct Response: Equatable {
@@ -30,7 +46,7 @@ final class RawClient {
     self.outbound = outbound
   }
 
-  /// Connects, runs the body and closes; a body that takes longer than 10 seconds is cancelled and has failed.
+  /// Connects, runs the body and closes; a body that takes longer than a minute is cancelled and has failed.
   static func connect(
     to port: Int, handlers: @escaping @Sendable () throws -> [any ChannelHandler] = { [] },
     _ body: @escaping @Sendable (RawClient) async throws -> Void
@@ -51,7 +67,7 @@ final class RawClient {
         }
       }
       group.addTask {
-        try await Task.sleep(for: .seconds(10))
+        try await Task.sleep(for: .seconds(60))
         throw TimedOut()
       }
       try await group.next()
