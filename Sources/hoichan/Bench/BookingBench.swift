@@ -56,6 +56,12 @@ struct BookingBench: AsyncParsableCommand {
 
   private func measure(_ folder: BenchFolder, _ province: BenchProvince, _ bare: PostgresPeer) async throws {
     let load = try BookingLoad(clients: clients, token: province.token, in: folder)
+    let stretches = runs * (readers > 0 ? 2 : 1)
+    let needed = rate * (stretches * (Self.warmUp + seconds) + (database == nil ? Self.proof : 0))
+    guard needed <= province.capacity else {
+      throw BenchFailure(
+        "\(needed) bookings may be needed, there is room for \(province.capacity): less --runs, --seconds or --rate")
+    }
     var next = 0
     if database == nil { try await prove(load, province, &next, folder) }
     var ours: [Measured] = []
