@@ -77,7 +77,7 @@ let package = Package(
     .target(
       name: "Realtime",
       dependencies: [
-        "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, nioHTTPTypes,
+        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, nioHTTPTypes,
         nioHTTPTypesHTTP1, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle, logging, metrics,
         crypto,
       ],

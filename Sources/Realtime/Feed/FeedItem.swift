@@ -6,13 +6,21 @@ import Synchronization
 final class FeedItem: Sendable {
   let event: EventRecord
   let cursor: Cursor
-  private let encoded = Mutex<(frame: ByteBuffer, cloudEvent: ByteBuffer)?>(nil)
+  private let encoded = Mutex<Encoded?>(nil)
+  private let compressed = Mutex<ByteBuffer?>(nil)
+
+  private struct Encoded {
+    let frame: ByteBuffer
+    /// These two share the frame's storage.
+    let message: ByteBuffer
+    let cloudEvent: ByteBuffer
+  }
 
   /// - Parameter isWanted: whether somebody waits for it: then it is encoded here, and not on a reader's event loop.
   init(_ event: EventRecord, epoch: UInt64, isWanted: Bool) {
     self.event = event
     cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
-    if isWanted { _ = bytes }
+    if isWanted { _ = bytes.frame }
   }
 
   /// The whole WebSocket frame.
@@ -20,15 +28,30 @@ final class FeedItem: Sendable {
   /// The CloudEvent inside the frame (the same storage): what Server-Sent Events carry.
   var cloudEvent: ByteBuffer { bytes.cloudEvent }
 
-  private var bytes: (frame: ByteBuffer, cloudEvent: ByteBuffer) {
+  /// The frame for sockets with permessage-deflate: compressed at most once, for all of them.
+  var deflatedFrame: ByteBuffer {
+    compressed.withLock { compressed in
+      if let compressed { return compressed }
+      let plain = bytes
+      let packed = Deflater.shared.compress(plain.message)
+      let frame = packed.map { FrameEncoder.frame(.text, $0, isCompressed: true) } ?? plain.frame
+      compressed = frame
+      return frame
+    }
+  }
+
+  private var bytes: Encoded {
     encoded.withLock { encoded in
       if let encoded { return encoded }
       let body = event.cloudEvent
-      let frame = FrameEncoder.text("{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}")
-      let length = body.utf8.count
-      let slice = frame.getSlice(at: frame.writerIndex - 1 - length, length: length) ?? ByteBuffer(string: body)
-      encoded = (frame, slice)
-      return (frame, slice)
+      let message = "{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}"
+      let frame = FrameEncoder.text(message)
+      let (end, length, inner) = (frame.writerIndex, message.utf8.count, body.utf8.count)
+      let made = Encoded(
+        frame: frame, message: frame.getSlice(at: end - length, length: length) ?? ByteBuffer(string: message),
+        cloudEvent: frame.getSlice(at: end - 1 - inner, length: inner) ?? ByteBuffer(string: body))
+      encoded = made
+      return made
     }
   }
 }

@@ -91,11 +91,11 @@ final class FeedLoop {
   }
 
   private func deliver(_ items: [FeedItem], to lens: FeedLens) {
-    guard let page = lens.page(items, after: position.seq), let bytes = page.bytes else { return }
+    guard let page = lens.page(items, after: position.seq), page.count > 0 else { return }
     var deliveries = 0
     // Iterates over the readers as they are now: writing may end some of them.
     for reader in lens.live where reader.state == .live {
-      if reader.isWritable {
+      if reader.isWritable, let bytes = page.bytes(for: reader) {
         reader.write(bytes)
         deliveries += page.count
       } else {
@@ -150,7 +150,7 @@ final class FeedLoop {
     guard let page = reader.lens.page(items, after: reader.cursor.seq) else { return }
     // The position moves first: writing may call back into this reader.
     reader.cursor = page.through
-    guard let bytes = page.bytes else { return }
+    guard let bytes = page.bytes(for: reader) else { return }
     reader.write(bytes)
     metrics.delivered(page.count)
   }

@@ -41,6 +41,8 @@ final class FeedReader: SocketDelegate {
   }
 
   var isWritable: Bool { socket?.isWritable ?? false }
+  /// Whether frames that were compressed for all may be sent here.
+  var isDeflated: Bool { socket?.deflate?.takesSharedFrames ?? false }
 
   /// Behind everything that was written.
   var position: Cursor { state == .live ? loop.position : cursor }

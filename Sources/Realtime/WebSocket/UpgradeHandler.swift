@@ -161,9 +161,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
       return
     }
     let pipeline = context.pipeline.syncOperations
-    let socket = WebSocketHandler(
-      limits: pending.limits, subprotocol: pending.subprotocol, now: context.eventLoop.now,
-      makeDelegate: pending.makeDelegate)
+    let socket = WebSocketHandler(pending, now: context.eventLoop.now)
     // The encoder leaves first, so that the socket can write as soon as it is in; the decoder last: as it leaves it
     // hands the bytes that it holds to what stands behind it, which is the socket by then.
     let leaving: [any RemovableChannelHandler] = [encoder] + companions + [self]

@@ -23,9 +23,7 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   /// How long a failed peer may take to read our close frame.
   static let failedTimeout = TimeAmount.seconds(2)
 
-  private let limits: SocketLimits
-  private let subprotocol: String?
-  private let makeDelegate: (Socket) -> any SocketDelegate
+  private let accepted: PendingSocket
   private var context: ChannelHandlerContext?
   private var socket: Socket?
   private var delegate: (any SocketDelegate)?
@@ -45,13 +43,12 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   /// How we closed, until the delegate has heard it.
   private var ownClosure: SocketClosure?
 
-  init(
-    limits: SocketLimits, subprotocol: String?, now: NIODeadline, makeDelegate: @escaping (Socket) -> any SocketDelegate
-  ) {
-    self.limits = limits
-    self.subprotocol = subprotocol
-    self.makeDelegate = makeDelegate
-    self.decoder = FrameDecoder(limits: limits)
+  private var limits: SocketLimits { accepted.limits }
+
+  init(_ accepted: PendingSocket, now: NIODeadline) {
+    let limits = accepted.limits
+    self.accepted = accepted
+    self.decoder = FrameDecoder(limits: limits, deflates: accepted.deflate != nil)
     self.liveness = Liveness(quiet: limits.quiet, timeout: limits.pongTimeout, now: now)
   }
 
@@ -59,8 +56,8 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    let socket = Socket(self, channel: context.channel, subprotocol: subprotocol)
-    let delegate = makeDelegate(socket)
+    let socket = Socket(self, channel: context.channel, accepted)
+    let delegate = accepted.makeDelegate(socket)
     self.socket = socket
     self.delegate = delegate
     checkLiveness()

@@ -241,7 +241,7 @@ final class Reader: Sendable {
     try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
     try await loop.executeInContext { [channel] in
       let handler = WebSocketHandler(
-        limits: FeedHub.socketLimits, subprotocol: nil, now: loop.now, makeDelegate: subscription.delegate)
+        PendingSocket(limits: FeedHub.socketLimits, makeDelegate: subscription.delegate), now: loop.now)
       try channel.pipeline.syncOperations.addHandler(handler)
     }
   }
