@@ -220,7 +220,9 @@ private struct Peer {
     prepare(delegate)
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     nonisolated(unsafe) let delegate = delegate
-    let handler = WebSocketHandler(PendingSocket(limits: limits) { _ in delegate }, now: channel.eventLoop.now)
+    let handler = WebSocketHandler(
+      PendingSocket(limits: limits) { _ in delegate }, wheel: TimerWheel(channel.eventLoop),
+      now: channel.eventLoop.now)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 

@@ -13,8 +13,10 @@ final class FeedReader: SocketDelegate {
     case closed
   }
 
-  private let subscription: FeedSubscription
+  private let hub: FeedHub
   private let loop: FeedLoop
+  /// Until the socket is open: what it holds is much, and of no use afterwards.
+  private var subscription: FeedSubscription?
   private var socket: Socket?
   private var watch: SessionWatch.Ticket?
   private var latest = LatestValues()
@@ -36,6 +38,7 @@ final class FeedReader: SocketDelegate {
   init(_ subscription: FeedSubscription, loop: FeedLoop) {
     self.subscription = subscription
     self.loop = loop
+    hub = subscription.hub
     lens = loop.lens(subscription.key)
     cursor = subscription.start
   }
@@ -50,10 +53,12 @@ final class FeedReader: SocketDelegate {
   // MARK: The socket
 
   func opened(_ socket: Socket) {
+    guard let subscription else { return }
+    self.subscription = nil
     self.socket = socket
     state = .behind
-    subscription.hub.metrics.subscribed()
-    watch = subscription.hub.sessions.watch(subscription.caller) { reason in
+    hub.metrics.subscribed()
+    watch = hub.sessions.watch(subscription.caller) { reason in
       socket.close(.signInEnded, reason: reason)
     }
     write(FeedFrames.ready(subscription.start, subscription.bounds))
@@ -86,8 +91,8 @@ final class FeedReader: SocketDelegate {
   func closed(_ socket: Socket, _ closure: SocketClosure) {
     state = .closed
     loop.remove(self)
-    if let watch { subscription.hub.sessions.unwatch(watch) }
-    subscription.hub.metrics.unsubscribed()
+    if let watch { hub.sessions.unwatch(watch) }
+    hub.metrics.unsubscribed()
     self.socket = nil
   }
 

@@ -241,7 +241,8 @@ final class Reader: Sendable {
     try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
     try await loop.executeInContext { [channel] in
       let handler = WebSocketHandler(
-        PendingSocket(limits: FeedHub.socketLimits, makeDelegate: subscription.delegate), now: loop.now)
+        PendingSocket(limits: FeedHub.socketLimits, makeDelegate: subscription.delegate),
+        wheel: TimerWheel(loop), now: loop.now)
       try channel.pipeline.syncOperations.addHandler(handler)
     }
   }

@@ -196,7 +196,9 @@ struct SiteServer: Sendable {
     _ site: Site, port: Int, _ body: @escaping @Sendable (SiteServer) async throws -> Void
   ) async throws {
     let (running, ready) = AsyncStream<Void>.makeStream()
-    let service = try HTTPServerBuilder.sharedPort().buildServer(
+    let connections = ConnectionLimits()
+    let builder = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
+    let server = try builder.buildServer(
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Site.logger,
       responder: { request, writer, channel in
@@ -211,7 +213,10 @@ struct SiteServer: Sendable {
       }, onServerRunning: { _ in ready.yield() })
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: site.hub), .init(service: site.rooms), .init(service: service)],
+        services: [
+          .init(service: site.hub), .init(service: site.rooms),
+          .init(service: DrainedServer(server: server, connections: connections)),
+        ],
         logger: Site.logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask {
