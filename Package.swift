@@ -99,7 +99,7 @@ let package = Package(
       dependencies: [
         "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server",
         arguments,
-        configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
+        configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix, httpTypes, hummingbirdCore,
       ],
       resources: [.copy("Resources")],
       swiftSettings: strict),
@@ -130,3 +130,11 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Only for ops/fuzz, which builds it in a folder of its own: libFuzzer brings the program's start.
+if Context.environment["HOICHAN_FUZZ"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzFrames", dependencies: ["Realtime", nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
+      swiftSettings: strict))
+}

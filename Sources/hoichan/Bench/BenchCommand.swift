@@ -6,7 +6,7 @@ import UnixSignals
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures bookings, slot search and several nodes on this machine.",
-    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self])
+    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self, EchoBench.self])
 }
 
 /// A benchmark that could not be carried out, or whose result is not to be trusted.
