@@ -80,6 +80,18 @@ pick_python() {
   echo /usr/bin/python3
 }
 
+# pick_python2: prints a Python 2.7 that works; false when there is none. pyenv's own `python2.7` fails unless one is chosen.
+pick_python2() {
+  local candidate
+  for candidate in python2.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7; do
+    if "$candidate" -c 'import ssl, sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return 0
+    fi
+  done
+  return 1
+}
+
 # need_venv DIR REQUIREMENTS: makes the virtual environment once, and again only when the requirements change.
 need_venv() {
   local dir=$1 wanted=$2 python
