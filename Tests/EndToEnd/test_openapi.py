@@ -31,6 +31,7 @@ CALLS = {
     "/api/v1/trips/{}/links/{}": {"delete"},
     "/track/{}.json": {"get"},
     "/api/v1/events": {"get"},
+    "/api/v1/snapshot": {"get"},
     "/api/v1/tickets": {"post"},
     "/api/v1/users": {"get", "post"},
     "/api/v1/users/{}": {"patch"},

@@ -31,21 +31,22 @@ package struct EventRoutes: Sendable {
     self.live = live
   }
 
-  package var endpoints: [Endpoint] { [events, ticket, call] }
+  package var endpoints: [Endpoint] { [events, snapshot, ticket, call] }
 
   private static let ticketParameter = QueryParameter(
     "ticket", .string(1...100), "For a socket, in place of a cookie or token.")
 
+  private static let terms = Schema.array(.string(1...100), 1...Limits.filterTerms)
+
   private var events: Endpoint {
-    let terms = Schema.array(.string(1...100), 1...Limits.filterTerms)
-    return Endpoint(
+    Endpoint(
       .get, "/api/v1/events", "readEvents", .events, "The feed: a page, a stream or a socket.",
       note: "A page of the log, oldest first. With `Accept: text/event-stream` a stream that goes on; "
         + "with `Upgrade: websocket` the feed's socket (`hoichan.feed.v1`).", access: .socket,
       query: [
         QueryParameter("after", .string(1...Limits.cursorBytes), "A cursor, exclusive, or `oldest`."),
-        QueryParameter("types", terms, "With `*`: `consult.*`."), QueryParameter("facility", terms),
-        QueryParameter("specialty", terms), QueryParameter("subject", terms), .limit, Self.ticketParameter,
+        QueryParameter("types", Self.terms, "With `*`: `consult.*`."), QueryParameter("facility", Self.terms),
+        QueryParameter("specialty", Self.terms), QueryParameter("subject", Self.terms), .limit, Self.ticketParameter,
       ],
       answers: [
         .json(.eventPage, "A page of events.").or("text/event-stream", .string)
@@ -67,6 +68,27 @@ package struct EventRoutes: Sendable {
       }
       return .init(
         try await coordinator.eventPage(try request.call, after: after, filter: filter, limit: request.limit))
+    }
+  }
+
+  private var snapshot: Endpoint {
+    Endpoint(
+      .get, "/api/v1/snapshot", "readSnapshot", .events, "Where everything stands, and the cursor to go on from.",
+      note: "Open consults, trips under way and who is in the calls, with the feed's cursor at that moment: "
+        + "`GET /events?after=` it misses nothing. An event behind it may tell of what the rows show already. "
+        + "What does not fit into `limit` is in the lists: go on there with `next`.",
+      access: .signedIn(.readEvents),
+      query: [
+        QueryParameter("facility", Self.terms), QueryParameter("specialty", Self.terms, "Trips have none."),
+        QueryParameter(
+          "limit", .integer(1...Int64(Limits.pageMax)),
+          "How many consults, and how many trips, at most: \(Limits.pageMax) unless said."),
+      ], answers: [.json(.snapshot, "The snapshot.")]
+    ) { [coordinator] request in
+      let filter = EventFilter(
+        facilities: Set(request.list("facility")), specialties: Set(request.list("specialty")))
+      let limit = request.integer("limit").map { Int($0) } ?? Limits.pageMax
+      return .init(try await coordinator.snapshot(try request.call, filter: filter, limit: limit))
     }
   }
 

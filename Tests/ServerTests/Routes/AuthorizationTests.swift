@@ -21,7 +21,7 @@ import Testing
     "requestTrip": "YFYFFFF", "listTrips": "YYYYYYY", "readTrip": "YYYYYYY", "changeTrip": "YFYFFFF",
     "recordMilestone": "FFYYFFF", "sendPositions": "FFYYFFF", "shareTrip": "YFYYFFF", "revokeLink": "YFYYFFF",
     "trackTrip": "YYYYYYY",
-    "readEvents": "YYYYYYY", "issueTicket": "YYYYYYY",
+    "readEvents": "YYYYYYY", "readSnapshot": "YYYYYYY", "issueTicket": "YYYYYYY",
     "listUsers": "FFFFFYF", "addUser": "FFFFFYF", "changeUser": "FFFFFYF", "listTokens": "FFFFFYF",
     "addToken": "FFFFFYF", "revokeToken": "FFFFFYF", "readAccessLog": "FFFFFFY",
     "isAlive": "YYYYYYY", "isReady": "YYYYYYY", "readMetrics": "YYYYYYY", "describe": "YYYYYYY",

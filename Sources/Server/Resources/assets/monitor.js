@@ -2,7 +2,7 @@
 
 import { all, get, query } from './api.js';
 import { announce, button, byId, el, fill, text } from './dom.js';
-import { isOverdue, openStates, startClocks } from './chips.js';
+import { isOverdue, startClocks } from './chips.js';
 import { Feed } from './feed.js';
 import { timeWithSeconds } from './format.js';
 import { makeMap } from './map.js';
@@ -113,10 +113,20 @@ function reload() {
 }
 
 async function refresh() {
-  const [page] = await Promise.all([get(`/consults${query({ state: openStates, limit: 500 })}`), board.load()]);
-  consults = page.items;
+  const snapshot = await get(`/snapshot${query({ limit: 500 })}`);
+  consults = snapshot.consults.items;
+  board.take(snapshot.trips.items);
   drawCounters();
   board.draw(map);
+  return snapshot.cursor;
+}
+
+/** Numbers, map and list begin at one moment, so that nothing falls between them; without an answer the list alone. */
+async function startNow() {
+  let cursor;
+  await loading(async () => { cursor = await refresh(); });
+  if (cursor) begin.set(cursor);
+  start(cursor);
 }
 
 function drawCounters() {
@@ -133,9 +143,10 @@ function drawCounters() {
 }
 
 byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start('oldest'); });
-byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); start(undefined); });
+byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); startNow(); });
 
-start(begin.get());
+if (begin.get()) start(begin.get());
+else startNow();
 // Also when somebody's proxy keeps the socket out.
 reload();
 startClocks(() => { drawCounters(); board.draw(map); });

@@ -27,4 +27,19 @@ extension Schema {
     Member.required("oldest", .string)
     Member.required("head", .string)
   }.named("EventPage")
+
+  static let snapshot = Schema.object {
+    Member.required("cursor", .string, "For `after` of the feed.")
+    Member.required(
+      "consults", .page(of: .consult), "In no final state. `next` goes on in `GET /consults` with the same states.")
+    Member.required(
+      "trips", .page(of: .trip), "Waiting or under way. `next` goes on in `GET /trips` with `open=true`.")
+    Member.required(
+      "presence",
+      .array(
+        .object {
+          Member.required("consultId", .uuid)
+          Member.required("participants", .integer)
+        }), "Who is in the calls of these consults: what `call.joined` and its like count on from.")
+  }.named("Snapshot")
 }
