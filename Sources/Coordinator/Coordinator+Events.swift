@@ -42,17 +42,19 @@ extension Coordinator {
 
   /// A page of what the caller may see, oldest first (CONTRACT "Paging").
   package func eventPage(_ call: Call, after: String?, filter: EventFilter, limit: Int) async throws -> Answer {
+    try await readEventPage(call, after: after, filter: filter, limit: limit).answer
+  }
+
+  /// The same, for whoever waits when there is nothing on it.
+  package func readEventPage(
+    _ call: Call, after: String?, filter: EventFilter, limit: Int
+  ) async throws -> EventPage {
     try call.caller.require(.readEvents)
     let visibility = Visibility(call.caller)
     let (verdict, bounds) = try await resolve(after ?? "oldest")
     guard case .serve(let from) = verdict else {
       guard case .gap(let reason) = verdict else { throw Rejection.notFound }
-      throw Rejection(
-        .cursorGap, "This cursor cannot be served: \(reason.rawValue).",
-        extra: .init([
-          ("reason", .string(reason.rawValue)), ("oldest", .string(bounds.oldest.text)),
-          ("head", .string(bounds.head.text)),
-        ]))
+      throw Rejection.cursorGap(reason, bounds)
     }
     var items: [EventRecord] = []
     var position = from
@@ -77,16 +79,43 @@ extension Coordinator {
         }
       }
     }
-    let cursor = chain.map { Cursor(epoch: bounds.epoch, seq: position, chain: $0) } ?? bounds.oldest
-    let atHead = reachedHead || position >= bounds.head.seq
+    return EventPage(
+      items: items, cursor: chain.map { Cursor(epoch: bounds.epoch, seq: position, chain: $0) } ?? bounds.oldest,
+      isAtHead: reachedHead || position >= bounds.head.seq, oldest: bounds.oldest,
+      head: try await logBounds().head)
+  }
+}
+
+extension Rejection {
+  /// A cursor that can't be served, with those that can.
+  static func cursorGap(_ reason: CursorGap, _ bounds: LogBounds) -> Rejection {
+    Rejection(
+      .cursorGap, "This cursor cannot be served: \(reason.rawValue).",
+      extra: .init([
+        ("reason", .string(reason.rawValue)), ("oldest", .string(bounds.oldest.text)),
+        ("head", .string(bounds.head.text)),
+      ]))
+  }
+}
+
+/// A page of the log as one reader may see it.
+package struct EventPage: Sendable {
+  package var items: [EventRecord]
+  /// The position behind the page, also behind an empty one.
+  package var cursor: Cursor
+  /// Nothing more stood behind it.
+  package var isAtHead: Bool
+  package var oldest: Cursor
+  package var head: Cursor
+
+  package var answer: Answer {
     let members = items.map { event in
-      let at = Cursor(epoch: bounds.epoch, seq: event.seq, chain: event.chain)
+      let at = Cursor(epoch: cursor.epoch, seq: event.seq, chain: event.chain)
       return "{\"cursor\":\"\(at.text)\",\"event\":\(event.cloudEvent)}"
     }
-    let head = try await logBounds().head
     let text =
-      "{\"items\":[\(members.joined(separator: ","))],\"next\":\(atHead ? "null" : "\"\(cursor.text)\""),"
-      + "\"cursor\":\"\(cursor.text)\",\"oldest\":\"\(bounds.oldest.text)\",\"head\":\"\(head.text)\"}"
+      "{\"items\":[\(members.joined(separator: ","))],\"next\":\(isAtHead ? "null" : "\"\(cursor.text)\""),"
+      + "\"cursor\":\"\(cursor.text)\",\"oldest\":\"\(oldest.text)\",\"head\":\"\(head.text)\"}"
     return Answer(.ok, body: Array(text.utf8))
   }
 }

@@ -115,6 +115,11 @@ struct App {
           try await hub.subscribe(caller, after: after, filter: filter), channel: request.context.channel)
         return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
       },
+      page: { request, caller, filter, after, wait in
+        try await hub.page(
+          Call(caller), after: after, filter: filter, limit: request.limit, wait: .seconds(wait),
+          on: request.context.channel)
+      },
       call: { request, caller, consult in
         let admission = try await rooms.admit(caller, consult: consult)
         return try await SocketUpgrade.accept(

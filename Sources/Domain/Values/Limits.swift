@@ -90,6 +90,9 @@ package enum Limits {
   package static let cursorBytes = 100
   package static let filterTerms = 50
   package static let feedSockets = 20_000
+  /// How long a request for a page may wait for an event, in seconds, and how many may wait.
+  package static let pageWaitSeconds: Int64 = 25
+  package static let waitingPages = 5_000
 
   // The call.
   package static let roomMembers = 8

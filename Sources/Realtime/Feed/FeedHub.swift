@@ -15,7 +15,8 @@ package final class FeedHub: Service {
   package let sessions: SessionWatch
   package let metrics = FeedMetrics()
   let timing: FeedTiming
-  private let coordinator: Coordinator
+  let coordinator: Coordinator
+  let waits = PageWaits()
   private let logger: Logger
   let pages = StreamPages()
   private let ring: FeedRing
@@ -77,9 +78,7 @@ package final class FeedHub: Service {
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
     let (verdict, bounds) = try await coordinator.resolve(after)
-    ring.start(at: bounds.head)
-    // What was written since those bounds were read may have been passed over as nobody's.
-    hear(nil)
+    begin(at: bounds.head)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
       start: bounds.head, bounds: bounds, gap: nil)
@@ -115,6 +114,13 @@ package final class FeedHub: Service {
     let loop = FeedLoop(eventLoop, at: head, ring: ring, replay: replay, timing: timing, metrics: metrics)
     loops.withLock { $0[ObjectIdentifier(eventLoop)] = FeedLoopHandle(loop, on: eventLoop) }
     return loop
+  }
+
+  /// The ring begins, unless it has: somebody follows from here on.
+  func begin(at head: Cursor) {
+    ring.start(at: head)
+    // What was written since that head was read may have been passed over as nobody's.
+    hear(nil)
   }
 
   func add(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = stream } }

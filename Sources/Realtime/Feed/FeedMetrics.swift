@@ -9,6 +9,7 @@ package final class FeedMetrics: Sendable {
     ("feed.lag.seconds", "Time from the newest event's recording until it was there to be sent."),
     ("feed.replay.pages", "Pages of the log that were read for subscribers behind the ring."),
     ("feed.slow", "Subscribers that were closed because they did not read."),
+    ("feed.waiting", "Requests for a page of events that wait for one."),
   ]
 
   private let subscribers = Gauge(label: "feed.subscribers")

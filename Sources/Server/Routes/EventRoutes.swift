@@ -9,16 +9,23 @@ package struct EventRoutes: Sendable {
     package typealias Feed =
       @Sendable (_ request: EndpointRequest, _ caller: Caller, _ filter: EventFilter, _ after: String?) async throws ->
       EndpointResponse
+    /// `wait`: seconds, at least one.
+    package typealias Page =
+      @Sendable (
+        _ request: EndpointRequest, _ caller: Caller, _ filter: EventFilter, _ after: String?, _ wait: Int64
+      ) async throws -> Answer
     package typealias Call =
       @Sendable (_ request: EndpointRequest, _ caller: Caller, _ consult: String) async throws -> EndpointResponse
 
     package var socket: Feed
     package var stream: Feed
+    package var page: Page
     package var call: Call
 
-    package init(socket: @escaping Feed, stream: @escaping Feed, call: @escaping Call) {
+    package init(socket: @escaping Feed, stream: @escaping Feed, page: @escaping Page, call: @escaping Call) {
       self.socket = socket
       self.stream = stream
+      self.page = page
       self.call = call
     }
   }
@@ -41,12 +48,17 @@ package struct EventRoutes: Sendable {
   private var events: Endpoint {
     Endpoint(
       .get, "/api/v1/events", "readEvents", .events, "The feed: a page, a stream or a socket.",
-      note: "A page of the log, oldest first. With `Accept: text/event-stream` a stream that goes on; "
-        + "with `Upgrade: websocket` the feed's socket (`hoichan.feed.v1`).", access: .socket,
+      note: "A page of the log, oldest first; with `wait` an empty one is held back until there is something on it. "
+        + "With `Accept: text/event-stream` a stream that goes on; with `Upgrade: websocket` the feed's socket "
+        + "(`hoichan.feed.v1`).", access: .socket,
       query: [
         QueryParameter("after", .string(1...Limits.cursorBytes), "A cursor, exclusive, or `oldest`."),
         QueryParameter("types", Self.terms, "With `*`: `consult.*`."), QueryParameter("facility", Self.terms),
-        QueryParameter("specialty", Self.terms), QueryParameter("subject", Self.terms), .limit, Self.ticketParameter,
+        QueryParameter("specialty", Self.terms), QueryParameter("subject", Self.terms), .limit,
+        QueryParameter(
+          "wait", .integer(0...Limits.pageWaitSeconds),
+          "Of a page that would be empty: for how many seconds to wait for an event that belongs on it."),
+        Self.ticketParameter,
       ],
       answers: [
         .json(.eventPage, "A page of events.").or("text/event-stream", .string)
@@ -65,6 +77,9 @@ package struct EventRoutes: Sendable {
         let caller = try request.caller
         try caller.require(.readEvents)
         return try await live.stream(request, caller, filter, request.headers[.lastEventID] ?? after)
+      }
+      if let wait = request.integer("wait"), wait > 0 {
+        return .init(try await live.page(request, try request.caller, filter, after, wait))
       }
       return .init(
         try await coordinator.eventPage(try request.call, after: after, filter: filter, limit: request.limit))

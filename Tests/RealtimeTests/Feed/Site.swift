@@ -171,7 +171,8 @@ func within<T: Sendable>(seconds: Int, _ body: @escaping @Sendable () async thro
 
 // MARK: The site's server
 
-/// The site behind a real port: `/feed`, `/stream` and `/call/ID`, each with `?as=NAME`.
+/// The site behind a real port: `/feed`, `/stream`, `/page` (`wait` in milliseconds) and `/call/ID`, each with
+/// `?as=NAME`.
 struct SiteServer: Sendable {
   let site: Site
   let port: Int
@@ -206,7 +207,13 @@ struct SiteServer: Sendable {
         do {
           response = try await respond(request, channel, site)
         } catch let rejection as Rejection {
-          let status: HTTPResponse.Status = rejection.code == .invalid ? .unprocessableContent : .forbidden
+          let status: HTTPResponse.Status =
+            switch rejection.code {
+            case .invalid: .unprocessableContent
+            case .unauthenticated: .unauthorized
+            case .cursorGap: .gone
+            default: .forbidden
+            }
           response = Response(status: status, headers: [.contentLength: "0"])
         }
         try await writer.write(response: response.head, body: response.body)
@@ -248,6 +255,12 @@ struct SiteServer: Sendable {
       let after = HTTPField.Name("Last-Event-ID").flatMap { request.head.headerFields[$0] } ?? parameter("after")
       let stream = FeedStream(try await site.subscribe(caller, after: after, filter), channel: channel)
       return Response(status: .ok, headers: FeedStream.headers, body: stream.body)
+    }
+    if request.uri.path == "/page" {
+      let answer = try await site.hub.page(
+        Call(caller), after: parameter("after"), filter: filter, limit: 50,
+        wait: .milliseconds(parameter("wait").flatMap { Int64($0) } ?? 0), on: channel)
+      return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: answer.body ?? [])))
     }
     let headers: HTTPFields
     if request.uri.path == "/feed" {

@@ -79,6 +79,23 @@ import Testing
     #expect(called.json["reason"] == "epoch-changed" && called.json["head"] != nil)
   }
 
+  @Test func waitsForAPage() async throws {
+    let world = try await World()
+    let waited = try await world.call(.get, "/api/v1/events?after=c1&wait=25&limit=7", as: "monitor")
+    #expect(waited.json == ["page": "monitor", "after": "c1", "wait": 25, "limit": 7])
+    // Nothing to wait for is a page as always.
+    let now = try await world.call(.get, "/api/v1/events?wait=0", as: "monitor")
+    #expect(now.status == 200 && Schema.eventPage.check(now.json).isEmpty)
+    for wait in ["-1", "26", "x", "1.5", "", "+1"] {
+      let refused = try await world.call(.get, "/api/v1/events?wait=\(wait)", as: "monitor")
+      #expect(refused.status == 422 && refused.code == "invalid" && refused.pointers == ["wait"], "\(wait)")
+    }
+    #expect(try await world.call(.get, "/api/v1/events?wait=5").status == 401)
+    let stream = try await world.call(
+      .get, "/api/v1/events?after=c1&wait=5", as: "monitor", headers: [.accept: "text/event-stream"])
+    #expect(stream.json == ["stream": "c1"], "a stream waits anyhow")
+  }
+
   @Test func showsWhereEverythingStands() async throws {
     let world = try await World()
     let consult = try await world.consult(.assigned)

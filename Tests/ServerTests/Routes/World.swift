@@ -60,6 +60,12 @@ final class World: Sendable {
       live: .init(
         socket: { _, caller, _, _ in .json(["socket": .string(caller.username)]) },
         stream: { _, _, _, after in .json(["stream": .orNull(after)]) },
+        page: { request, caller, _, after, wait in
+          .ok([
+            "page": .string(caller.username), "after": .orNull(after), "wait": .int(wait),
+            "limit": .int(Int64(request.limit)),
+          ])
+        },
         call: { _, caller, consult in
           let (_, role) = try await coordinator.admit(caller, toCallOf: consult)
           return .json(["role": .string(role.rawValue)])
