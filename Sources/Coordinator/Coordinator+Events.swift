@@ -29,15 +29,34 @@ extension Coordinator {
       guard let cursor = Cursor(text) else {
         throw Rejection.invalid("after", "format", "This is not a cursor.")
       }
-      guard cursor.epoch == bounds.epoch else { return (.gap(.epochChanged), bounds) }
-      guard cursor.seq <= bounds.head.seq else { return (.gap(.ahead), bounds) }
-      guard cursor.seq >= bounds.oldest.seq else { return (.gap(.tooOld), bounds) }
-      if cursor.seq == bounds.oldest.seq {
-        return (cursor == bounds.oldest ? .serve(after: cursor.seq) : .gap(.epochChanged), bounds)
-      }
-      let chain = try tx.event(seq: cursor.seq).map { Cursor(epoch: bounds.epoch, seq: $0.seq, chain: $0.chain) }
-      return (chain == cursor ? .serve(after: cursor.seq) : .gap(.epochChanged), bounds)
+      return (try Self.verdict(on: cursor, tx, bounds), bounds)
     }
+  }
+
+  /// What stands behind a cursor, oldest first, and whether it can be served: all of one moment, for who looks again and
+  /// again at a database that may be cut or put back meanwhile.
+  package func events(
+    behind cursor: Cursor, limit: Int
+  ) async throws -> (verdict: CursorVerdict, bounds: LogBounds, events: [EventRecord]) {
+    try await store.read { tx in
+      let bounds = try tx.logBounds()
+      let verdict = try Self.verdict(on: cursor, tx, bounds)
+      guard case .serve(let seq) = verdict else { return (verdict, bounds, []) }
+      return (verdict, bounds, try tx.events(after: seq, limit: limit))
+    }
+  }
+
+  private static func verdict(
+    on cursor: Cursor, _ tx: any StoreTransaction, _ bounds: LogBounds
+  ) throws -> CursorVerdict {
+    guard cursor.epoch == bounds.epoch else { return .gap(.epochChanged) }
+    guard cursor.seq <= bounds.head.seq else { return .gap(.ahead) }
+    guard cursor.seq >= bounds.oldest.seq else { return .gap(.tooOld) }
+    if cursor.seq == bounds.oldest.seq {
+      return cursor == bounds.oldest ? .serve(after: cursor.seq) : .gap(.epochChanged)
+    }
+    let chain = try tx.event(seq: cursor.seq).map { Cursor(epoch: bounds.epoch, seq: $0.seq, chain: $0.chain) }
+    return chain == cursor ? .serve(after: cursor.seq) : .gap(.epochChanged)
   }
 
   /// A page of what the caller may see, oldest first (CONTRACT "Paging").
