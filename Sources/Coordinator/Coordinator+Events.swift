@@ -6,12 +6,25 @@ package enum CursorVerdict: Sendable, Equatable {
   case gap(CursorGap)
 }
 
+/// What stood behind a position was taken out of the log while it was being read: the gap `too-old`.
+package struct LogCut: Error, Sendable {
+  package var bounds: LogBounds
+  package init(bounds: LogBounds) { self.bounds = bounds }
+}
+
 /// The log, as the feed reads it.
 extension Coordinator {
   package func logBounds() async throws -> LogBounds { try await store.read { try $0.logBounds() } }
 
+  /// Events behind a position, oldest first and without a hole.
+  /// - Throws: `LogCut` when the next ones are not offered any more.
   package func events(after seq: Int64, limit: Int) async throws -> [EventRecord] {
-    try await store.read { try $0.events(after: seq, limit: limit) }
+    try await store.read { tx in
+      let events = try tx.events(after: seq, limit: limit)
+      // Numbers leave nothing out, so that a later one says what has happened to those in between.
+      if let first = events.first, first.seq > max(seq, 0) + 1 { throw LogCut(bounds: try tx.logBounds()) }
+      return events
+    }
   }
 
   /// Whether a cursor can be served, and the log's bounds at that moment. No cursor is the head: from now on.
@@ -81,7 +94,10 @@ extension Coordinator {
     var reachedHead = false
     // Bounded work a call: a filter that matches nothing still comes forward page by page.
     for _ in 0..<Limits.scannedPages where items.count < limit && !reachedHead {
-      let page = try await events(after: position, limit: Limits.replayPage)
+      let page: [EventRecord]
+      do { page = try await events(after: position, limit: Limits.replayPage) } catch let cut as LogCut {
+        throw Rejection.cursorGap(.tooOld, cut.bounds)
+      }
       reachedHead = page.count < Limits.replayPage
       for event in page {
         guard items.count < limit else {

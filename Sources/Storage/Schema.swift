@@ -4,8 +4,8 @@ package enum Schema {
   package static let tables = [
     "meta", "setting", "facility", "practitioner", "schedule_session", "vehicle", "cell_offset", "claim", "consult",
     "consult_document", "consult_reason", "appointment", "outcome", "trip", "trip_milestone", "trip_position",
-    "trip_link", "person", "session", "ticket", "kept_answer", "deadline", "event", "access_log", "anchor",
-    "event_outbox", "access_outbox", "lease", "node", "node_message", "call_room",
+    "trip_link", "person", "session", "ticket", "kept_answer", "deadline", "event", "event_archive", "access_log",
+    "anchor", "event_outbox", "access_outbox", "lease", "node", "node_message", "call_room",
   ]
 
   static let migrationTable = """
@@ -180,5 +180,12 @@ package enum Schema {
     CREATE TABLE call_room (
       consult TEXT NOT NULL PRIMARY KEY REFERENCES consult (id), node TEXT, term BIGINT NOT NULL,
       document TEXT NOT NULL) /* clustered */;
+    """
+  /// The feed offers the newer part of the log only.
+  static let release3 = """
+    /* What the feed does not offer any more, as it stood in the log: the audit's, and chained on to what is offered. */
+    CREATE TABLE event_archive (
+      seq BIGINT NOT NULL PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, time BIGINT NOT NULL, subject TEXT NOT NULL,
+      facilities TEXT NOT NULL, specialty TEXT, actor TEXT NOT NULL, data TEXT NOT NULL, chain BYTEA NOT NULL);
     """
 }

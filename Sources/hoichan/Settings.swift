@@ -71,12 +71,14 @@ struct Settings {
   /// The settings, as a file names them: `{"log": {"level": "info"}}`.
   static let names: Set<String> = [
     "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
-    "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets",
+    "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets", "events.keep.days",
+    "events.keep.count",
   ]
 
   var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
+  var retention: EventRetention
   var server: ServerSettings
 
   init(_ config: ConfigReader) throws {
@@ -95,6 +97,10 @@ struct Settings {
       throw ValidationError("HOICHAN_LOG_LEVEL: '\(level)' is no level; info is usual.")
     }
     logLevel = parsed
+    // A year that has a leap day: whoever comes once a year still goes on from where they were.
+    retention = EventRetention(
+      age: try Self.bound(text("events.keep.days") ?? "366", "HOICHAN_EVENTS_KEEP_DAYS").map { .days($0) },
+      count: try Self.bound(text("events.keep.count") ?? "0", "HOICHAN_EVENTS_KEEP_COUNT"))
 
     server = ServerSettings()
     (server.host, server.port) = try Self.address(text("listen") ?? "127.0.0.1:8080")
@@ -126,6 +132,14 @@ struct Settings {
       server.signInAddressRate = rate
     }
     try Self.limit(text("limit.sockets"), "HOICHAN_LIMIT_SOCKETS") { server.connectionsPerAddress = Int($0) }
+  }
+
+  /// 0 is no bound.
+  private static func bound(_ text: String, _ name: String) throws -> Int64? {
+    guard let value = Int64(text), (0...1_000_000_000).contains(value) else {
+      throw ValidationError("\(name): '\(text)' is no whole number from 0 on; 0 keeps all.")
+    }
+    return value == 0 ? nil : value
   }
 
   private static func limit(_ text: String?, _ name: String, _ set: (Double) -> Void) throws {

@@ -44,7 +44,9 @@ enum Wiring {
     let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
     let node = NodeService(deployment.store, settings)
     var services: [any Service] = [
-      DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms,
+      DeadlineService(coordinator: deployment.coordinator, logger: logger),
+      RetentionService(coordinator: deployment.coordinator, retention: settings.retention, logger: logger), app.hub,
+      app.rooms,
     ]
     if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
     // They end in reverse: the server stops taking requests first, while the feed still says good-bye.

@@ -51,6 +51,8 @@ package enum Limits {
   /// Rows that `verify` reads at once, and problems that it lists.
   package static let verifiedPage = 1_000
   package static let verifiedProblems = 100
+  /// Events that go to the archive in one transaction.
+  package static let archivedBatch = 500
   /// Rows that `copy` carries over in one transaction.
   package static let copiedPage = 1_000
 

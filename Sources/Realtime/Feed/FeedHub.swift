@@ -151,6 +151,9 @@ package final class FeedHub: Service {
     for await _ in wakes {
       do {
         try await readNew()
+      } catch let cut as LogCut {
+        // It went to the archive before it was shown here: this node was far behind.
+        restart(at: cut.bounds.head, "the log was cut")
       } catch {
         // The next beat tries again.
         logger.error("the event log could not be read; trying again", metadata: ["error": "\(error)"])
@@ -187,7 +190,7 @@ package final class FeedHub: Service {
       var page = try await coordinator.events(after: head.seq - 1, limit: Limits.replayPage + 1)[...]
       if head.seq > 0 {
         guard let known = page.popFirst(), Cursor(epoch: head.epoch, seq: known.seq, chain: known.chain) == head else {
-          return try await restart()
+          return restart(at: try await coordinator.logBounds().head, "the log was rewound")
         }
       }
       show(page, epoch: head.epoch)
@@ -204,9 +207,8 @@ package final class FeedHub: Service {
     for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
   }
 
-  private func restart() async throws {
-    let head = try await coordinator.logBounds().head
-    logger.error("the log was rewound: everybody who follows comes again", metadata: ["head": "\(head.seq)"])
+  private func restart(at head: Cursor, _ reason: String) {
+    logger.error("\(reason): everybody who follows comes again", metadata: ["head": "\(head.seq)"])
     ring.restart(at: head)
     for loop in loops.withLock({ Array($0.values) }) { loop.restart(at: head) }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }

@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 package import NIOCore
 
@@ -167,6 +168,9 @@ final class FeedLoop {
   private func replayed(_ reader: FeedReader, _ result: Result<[FeedItem], any Error>) {
     guard reader.state == .replaying else { return }
     reader.state = .behind
+    if case .failure(let error) = result, let cut = error as? LogCut {
+      return reader.refuse(.tooOld, cut.bounds)
+    }
     // A page of the log that can't be read, or is not there, is never taken for the end of it.
     guard case .success(let items) = result, !items.isEmpty else {
       return reader.fail(.internalError, "the log can't be read now")

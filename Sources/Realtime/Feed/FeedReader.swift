@@ -125,6 +125,12 @@ final class FeedReader: SocketDelegate {
     socket?.flush()
   }
 
+  /// Its position can't be served any more.
+  func refuse(_ gap: CursorGap, _ bounds: LogBounds) {
+    write(FeedFrames.gap(gap, bounds))
+    fail(.gap, gap.rawValue)
+  }
+
   func fail(_ code: CloseCode, _ reason: String) {
     guard state != .closed else { return }
     loop.remove(self)

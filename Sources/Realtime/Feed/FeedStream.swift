@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 package import HTTPTypes
 package import HummingbirdCore
@@ -44,10 +45,15 @@ package struct FeedStream: Sendable {
       hub.remove(signal)
       hub.metrics.unsubscribed()
     }
-    try await withGracefulShutdownHandler {
-      try await pull(&writer, signal)
-    } onGracefulShutdown: {
-      signal.end()
+    do {
+      try await withGracefulShutdownHandler {
+        try await pull(&writer, signal)
+      } onGracefulShutdown: {
+        signal.end()
+      }
+    } catch let cut as LogCut {
+      // It was read so slowly that what comes next has gone to the archive.
+      try await signal.writing { try await writer.write(Self.gap(.tooOld, cut.bounds)) }
     }
   }
 

@@ -49,12 +49,16 @@ extension FeedHub {
   private func look(from start: Cursor, for key: FeedLensKey, _ signal: StreamSignal) async throws -> Cursor {
     var position = start
     var wakes = signal.wakes.makeAsyncIterator()
-    repeat {
-      while !signal.isEnded, case let found = try await items(after: position.seq), let last = found.last {
-        if found.contains(where: { key.passes($0.event) }) { return position }
-        position = last.cursor
-      }
-    } while await wakes.next() != nil
+    do {
+      repeat {
+        while !signal.isEnded, case let found = try await items(after: position.seq), let last = found.last {
+          if found.contains(where: { key.passes($0.event) }) { return position }
+          position = last.cursor
+        }
+      } while await wakes.next() != nil
+    } catch is LogCut {
+      // The page from here on is the gap.
+    }
     return position
   }
 }

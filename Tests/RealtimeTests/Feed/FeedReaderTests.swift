@@ -59,11 +59,11 @@ import Testing
     switch gap {
     case .epochChanged: cursor.chain ^= 1
     case .ahead: cursor.seq += 1
-    // Nothing is pruned yet, so no cursor is too old: the verdict alone is shown.
-    case .tooOld: break
+    case .tooOld:
+      cursor = try await site.coordinator.logBounds().oldest
+      _ = try await site.store.write { try $0.archiveEvents(through: 2) }
     }
-    var subscription = try await site.subscribe(site.caller("monitor"), after: cursor.text)
-    if gap == .tooOld { subscription.gap = .tooOld }
+    let subscription = try await site.subscribe(site.caller("monitor"), after: cursor.text)
     let reader = try await Reader(subscription)
     let told = try await reader.next()
     let bounds = try await site.coordinator.logBounds()
@@ -152,6 +152,36 @@ import Testing
       #expect(try await slow.kinds(200) == (Int64(1)...200).map { "event \(start + $0)" })
       try await site.append(1)
       #expect(try await slow.kinds(1) == ["event \(start + 201)"])
+    }
+  }
+
+  /// What it had not got yet has gone to the archive: it is told so, and nothing is passed over.
+  @Test func aStalledReaderIsToldWhatTheLogDoesNotOfferAnyMore() async throws {
+    let site = try await Site(ringEvents: 32)
+    try await site.run {
+      let start = try await site.head().seq
+      let loop = NIOAsyncTestingEventLoop()
+      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
+      _ = try await slow.kinds(1)
+      _ = try await quick.kinds(1)
+      try await slow.set(writable: false)
+      for _ in 0..<5 {
+        try await site.append(20)
+        #expect(try await quick.kinds(20).count == 20)
+      }
+      #expect(try await slow.isQuiet())
+      _ = try await site.store.write { try $0.archiveEvents(through: start + 50) }
+      try await slow.set(writable: true)
+      let bounds = try await site.coordinator.logBounds()
+      #expect(bounds.oldest.seq == start + 50)
+      let frame =
+        "{\"kind\":\"gap\",\"reason\":\"too-old\",\"oldest\":\"\(bounds.oldest.text)\","
+        + "\"head\":\"\(bounds.head.text)\"}"
+      #expect(try await slow.next(pings: false) == .message(.text(ByteBuffer(string: frame))))
+      #expect(try await slow.next(pings: false) == .close(.gap, reason: "too-old"))
+      // The other one stood where the log still is.
+      try await site.append(1)
+      #expect(try await quick.kinds(1) == ["event \(start + 101)"])
     }
   }
 
