@@ -26,10 +26,12 @@ extension HTTPServer {
       + TripRoutes(coordinator).endpoints + EventRoutes(coordinator, live: live).endpoints
       + PeopleRoutes(coordinator).endpoints + ProblemRoutes().endpoints
       + OperationRoutes(checks: [database, node] + checks, registry: registry).endpoints
+    let described = api + [OperationRoutes.socketDescription(of: api, version: version)]
     let services = EndpointServices(settings: settings, metrics: registry, errorPage: pages.errorPage) {
       try await coordinator.authenticate(token: $0)
     }
     return HTTPServer(
-      endpoints: api + [OperationRoutes.description(of: api, version: version)] + pages.endpoints, services: services)
+      endpoints: described + [OperationRoutes.description(of: described, version: version)] + pages.endpoints,
+      services: services)
   }
 }

@@ -67,7 +67,12 @@ enum Wiring {
   }
 
   /// The description of the interface, without serving it.
-  static func openAPI() async throws -> [UInt8] {
+  static func openAPI() async throws -> [UInt8] { try await describe { OpenAPIDocument($0, version: version).json } }
+
+  /// The description of its sockets.
+  static func asyncAPI() async throws -> [UInt8] { try await describe { AsyncAPIDocument($0, version: version).json } }
+
+  private static func describe(_ document: ([Endpoint]) -> JSON) async throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory.appending(
       path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -77,7 +82,7 @@ enum Wiring {
     let deployment = try await Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
     let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
-    return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
+    return document(app.server.endpoints).bytes
   }
 }
 

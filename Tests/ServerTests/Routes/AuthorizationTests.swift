@@ -25,7 +25,7 @@ import Testing
     "listUsers": "FFFFFYF", "addUser": "FFFFFYF", "changeUser": "FFFFFYF", "listTokens": "FFFFFYF",
     "addToken": "FFFFFYF", "revokeToken": "FFFFFYF", "readAccessLog": "FFFFFFY",
     "isAlive": "YYYYYYY", "isReady": "YYYYYYY", "readMetrics": "YYYYYYY", "describe": "YYYYYYY",
-    "explainProblem": "YYYYYYY",
+    "describeSockets": "YYYYYYY", "explainProblem": "YYYYYYY",
     "start": "YYYYYYY", "page.signIn": "YYYYYYY", "page.track": "YYYYYYY", "page.consult": "YYYYYYY",
     "page.call": "YYYYYYY", "page.station": "YFFFFFF", "page.stationNew": "YFFFFFF", "page.specialist": "FYFFFFF",
     "page.dispatch": "FFYFFFF", "page.crew": "FFFYFFF", "page.monitor": "FFFFYFF", "page.admin": "FFFFFYF",

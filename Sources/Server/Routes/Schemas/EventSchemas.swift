@@ -11,7 +11,9 @@ extension Schema {
     Member.required("time", .dateTime)
     Member.required("sequence", .string, "Decimal, 12 digits. Readers with a filter see jumps.")
     Member.required("datacontenttype", .choice(["application/json"]))
-    Member.required("data", .map(.any), "Ids, codes and times; never a patient's identity or free text.")
+    Member.required(
+      "data", .map(.any),
+      "Ids, codes and times, for each type in `/asyncapi.json`; never a patient's identity or free text.")
   }.named("Event")
 
   static let eventPage = Schema.object {
