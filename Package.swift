@@ -84,6 +84,8 @@ let package = Package(
       swiftSettings: strict),
     // glibc's malloc settings, which Swift's Glibc module leaves out.
     .systemLibrary(name: "CMalloc"),
+    // For the load of `hoichan bench feed`.
+    .systemLibrary(name: "CEpoll"),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Server",
@@ -97,8 +99,8 @@ let package = Package(
     .executableTarget(
       name: "hoichan",
       dependencies: [
-        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server",
-        arguments,
+        "CMalloc", "CEpoll", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime",
+        "Server", arguments,
         configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix, httpTypes, hummingbirdCore,
       ],
       resources: [.copy("Resources")],
