@@ -1,4 +1,4 @@
-# Shared by ops/run and ops/test: find what is missing, install it, or say in one sentence what stands in the way.
+# Shared by ops/run, ops/test and ops/bench: find what is missing, install it, or say in one sentence what stands in the way.
 # shellcheck shell=bash
 
 # The oldest Swift whose compiler accepts this package.
