@@ -110,9 +110,8 @@ import Testing
         try await DatabaseCopy(from: source, to: target).run(secrets: Self.secrets) { _, _ in }
         #expect(try await target.read { try $0.logBounds() } == bounds)
         #expect(try await target.read { try $0.archivedEvents(after: 0, limit: 10) } == archived)
-        try await target.write { try $0.append(Fixture.draft(), at: Fixture.now) }
         let report = try await target.verify(secrets: Self.secrets)
-        #expect(report.problems == [] && report.events == 8 && report.archivedEvents == 4)
+        #expect(report.problems == [] && report.events == 7 && report.archivedEvents == 4)
       }
     }
   }

@@ -24,7 +24,7 @@ extension FeedHub {
     let key = FeedLensKey(filter: filter, visibility: Visibility(call.caller))
     let waiting = PageWait(channel)
     let input = InputWatch { waiting.signal.end() }
-    _ = channel.pipeline.addHandler(input, position: .first)
+    try await channel.pipeline.addHandler(input, position: .first)
     let timer = channel.eventLoop.scheduleTask(in: wait) { waiting.signal.end() }
     let watch = sessions.watch(call.caller) { _ in waiting.revoke() }
     add(waiting.signal)

@@ -73,7 +73,9 @@ final class EchoPeer {
   init(_ limits: SocketLimits = SocketLimits(frame: 1 << 24, message: 1 << 24, pending: 1 << 26)) throws {
     decoder = FrameDecoder(role: .client, limits: SocketLimits(frame: 1 << 24, message: 1 << 24))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-    let handler = WebSocketHandler(limits: limits, subprotocol: nil, now: channel.eventLoop.now) { _ in PlainEcho() }
+    let handler = WebSocketHandler(
+      PendingSocket(limits: limits) { _ in PlainEcho() }, wheel: TimerWheel(channel.eventLoop),
+      now: channel.eventLoop.now)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 

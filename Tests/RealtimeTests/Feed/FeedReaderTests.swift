@@ -1,5 +1,6 @@
 import Coordinator
 import Domain
+import StorageSQLite
 import NIOCore
 import NIOEmbedded
 import Testing

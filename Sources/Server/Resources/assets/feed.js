@@ -1,5 +1,4 @@
-// The event feed over a WebSocket: every durable event once, in order, across lost links and restarted servers. The
-// page's cookie opens it, so that no ticket is needed. docs/FEED.md tells the same to other programs.
+// The event feed over a WebSocket: every durable event once, in order, across lost links and restarts. See docs/FEED.md.
 
 import { backOff, get, openSocket, query } from './api.js';
 
@@ -23,7 +22,7 @@ export class Feed {
     this.attempt = 0;
     this.first = true;
     this.closed = false;
-    // A phone that wakes up or finds its link again waits for no back-off, and trusts no link that may have died meanwhile.
+    // A phone that wakes up waits for no back-off, and trusts no link that may have died meanwhile.
     const hurry = () => {
       if (document.hidden) return;
       if (this.socket && Date.now() - this.heard > longest) this.drop();
@@ -48,7 +47,7 @@ export class Feed {
     socket.onclose = ({ code }) => { if (this.socket === socket) this.lost(code); };
   }
 
-  /** Neither end sees a link die: a socket that stays without a word is given up, or an old page would look live. */
+  /** Nobody sees a link die: a socket without a word is given up, or an old page would look live. */
   listen(patience) {
     this.heard = Date.now();
     clearTimeout(this.watch);
@@ -84,7 +83,6 @@ export class Feed {
   }
 
   take({ event, cursor }) {
-    // The server promises each event once and in order. Were that promise broken, the page would show it once and say so.
     if (event.sequence <= this.sequence) {
       this.handlers.disorder?.(event);
       return;
@@ -92,7 +90,7 @@ export class Feed {
     try {
       this.handlers.event?.(event, cursor);
     } catch (error) {
-      // An event that could not be shown is not counted as seen: it is asked for again, not passed over.
+      // Not shown is not seen: it is asked for again.
       this.drop();
       throw error;
     }
@@ -100,7 +98,7 @@ export class Feed {
     this.keep(cursor);
   }
 
-  /** Only a socket that brought something resets the back-off: a server that opens and closes at once is not stormed. */
+  /** Only a socket that brought something resets the back-off. */
   keep(cursor) {
     this.cursor = cursor;
     this.attempt = 0;
@@ -123,7 +121,7 @@ export class Feed {
     this.tell('connecting');
     this.timer = setTimeout(() => this.connect(), pauseAfter(code, this.attempt));
     this.attempt += 1;
-    // A refused upgrade shows no status to a page, so now and then the session itself is asked for; its end is told to all.
+    // A refused upgrade shows a page no status, so now and then the session itself is asked for.
     if (this.attempt % 4 === 2) get('/session').catch(() => {});
   }
 
@@ -145,17 +143,15 @@ export class Feed {
     clearTimeout(this.timer);
     clearTimeout(this.watch);
     this.gone.abort();
-    // What is still on its way belongs to nobody: another feed may have begun.
     const { socket } = this;
     this.socket = undefined;
     socket?.close(1000);
   }
 }
 
-/** How long to wait, by the code of the last close: too slow (4408) and a lost link are cured by waiting longer each time. */
 function pauseAfter(code, attempt) {
   if (code === 4429) return 30_000 * (1 + Math.random());
-  // The server stops, or named another cursor: at once, though not in the same moment as everybody else.
+  // At once, though not in the same moment as everybody else.
   if ((code === 1001 || code === 4410) && attempt < 3) return 1000 * Math.random();
   return backOff(attempt, 20_000);
 }
