@@ -24,6 +24,7 @@ package enum Migrations {
     Migration(number: 1, name: "first release", script: Schema.release1, neededBy: 1),
     Migration(number: 2, name: "several nodes", script: Schema.release2, neededBy: 2),
     Migration(number: eventArchive, name: "event archive", script: Schema.release3, neededBy: 2),
+    Migration(number: 4, name: "webhooks", script: Schema.release4, neededBy: 2),
   ]
 
   /// What a release must know once events were archived: it would take the rest of the log for the whole.

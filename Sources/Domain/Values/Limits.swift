@@ -96,6 +96,15 @@ package enum Limits {
   package static let pageWaitSeconds: Int64 = 25
   package static let waitingPages = 5_000
 
+  // Webhooks (docs/WEBHOOKS.md).
+  package static let webhooks = 100
+  /// Bytes of an address.
+  package static let webhookURL = 2_000
+  /// Events that are read at a time for one of them.
+  package static let webhookPage = 100
+  /// Who delivers says so five times as often; the next one does so long after its death.
+  package static let webhookLeaseMilliseconds: Int64 = 5_000
+
   // The call.
   package static let roomMembers = 8
   package static let undelivered = 256

@@ -69,7 +69,10 @@ final class World: Sendable {
         call: { _, caller, consult in
           let (_, role) = try await coordinator.admit(caller, toCallOf: consult)
           return .json(["role": .string(role.rawValue)])
-        }))
+        }),
+      testWebhook: { _, _ in
+        .ok(["delivered": true, "status": 204, "error": .null, "milliseconds": 1])
+      })
     harness = Harness(server)
     try await coordinator.load(try await Self.batch(), people: try await Self.people(), meta: ["demo": "1"])
   }
