@@ -16,6 +16,19 @@ extension Limits {
   package static let feedMessages = 60
   package static let feedMessageBytes = 4 * 1024
 
+  /// How long a webhook's receiver may take, from looking up its name to the end of its answer.
+  package static let webhookSeconds: Int64 = 15
+  package static let webhookConnectSeconds: Int64 = 5
+  /// Addresses of a name that are tried.
+  package static let webhookAddresses = 3
+  /// Bytes of a receiver's answer that are read, only to be dropped.
+  package static let webhookAnswerBytes = 64 * 1024
+  package static let webhookHeaderBytes = 16 * 1024
+  /// Passes over the webhooks begin no closer to one another: what comes in between goes with the next.
+  package static let webhookPassMilliseconds = 100
+  /// How long a position is kept in memory only that moved past events that were not for the webhook.
+  package static let webhookBookmarkSeconds = 10
+
   /// Bytes of messages that wait for one seat's resume, beside `undelivered`, their number.
   package static let undeliveredBytes = 1024 * 1024
   /// Messages one participant may send at once, and a second on the long run.

@@ -71,14 +71,16 @@ struct Settings {
   /// The settings, as a file names them: `{"log": {"level": "info"}}`.
   static let names: Set<String> = [
     "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
-    "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets", "events.keep.days",
-    "events.keep.count",
+    "turn.urls", "turn.secret", "tiles.url", "webhook.private", "limit.requests", "limit.signins", "limit.sockets",
+    "events.keep.days", "events.keep.count",
   ]
 
   var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
   var retention: EventRetention
+  /// Whether webhooks may go to the own machine and network.
+  var allowsLocalReceivers: Bool
   var server: ServerSettings
 
   init(_ config: ConfigReader) throws {
@@ -101,6 +103,11 @@ struct Settings {
     retention = EventRetention(
       age: try Self.bound(text("events.keep.days") ?? "366", "HOICHAN_EVENTS_KEEP_DAYS").map { .days($0) },
       count: try Self.bound(text("events.keep.count") ?? "0", "HOICHAN_EVENTS_KEEP_COUNT"))
+    let local = text("webhook.private") ?? "0"
+    guard ["0", "1"].contains(local) else {
+      throw ValidationError("HOICHAN_WEBHOOK_PRIVATE: '\(local)' is neither 0 nor 1.")
+    }
+    allowsLocalReceivers = local == "1"
 
     server = ServerSettings()
     (server.host, server.port) = try Self.address(text("listen") ?? "127.0.0.1:8080")

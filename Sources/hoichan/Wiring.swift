@@ -46,7 +46,7 @@ enum Wiring {
     var services: [any Service] = [
       DeadlineService(coordinator: deployment.coordinator, logger: logger),
       RetentionService(coordinator: deployment.coordinator, retention: settings.retention, logger: logger), app.hub,
-      app.rooms,
+      app.rooms, app.webhooks,
     ]
     if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
     // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
@@ -86,28 +86,33 @@ enum Wiring {
   }
 }
 
-/// Everything that answers: the hub, the rooms, and the server over them.
+/// Everything that answers: the hub, the rooms, what sends events out, and the server over them.
 struct App {
   let hub: FeedHub
   let rooms: CallRooms
+  let webhooks: WebhookService
   let server: HTTPServer
 
   init(
     _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
-    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions {
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + WebhookMetrics.descriptions {
       registry.describe(label, help)
     }
     let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
     let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
       publish: publisher.publish, logger: deployment.logger)
+    let webhooks = WebhookService(
+      coordinator, sender: WebhookSender(allowsLocal: coordinator.allowsLocalReceivers), logger: deployment.logger)
     server = try HTTPServer.assemble(
-      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms)
+      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms),
+      testWebhook: { try await webhooks.test($0, id: $1) }
     ) { hub.sessionEnded($0.sessionId) }
     self.hub = hub
     self.rooms = rooms
+    self.webhooks = webhooks
   }
 
   private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
