@@ -78,6 +78,8 @@ final class WebhookExchange: ChannelInboundHandler {
   static func failure(for error: any Error) -> WebhookFailure {
     switch error {
     case let failure as WebhookFailure: failure
+    // Many close without a word; the certificate was good.
+    case NIOSSLError.uncleanShutdown: .closed
     case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: .tls
     case is HTTPParserError: .notHTTP
     default: .closed

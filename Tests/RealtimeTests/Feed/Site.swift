@@ -46,7 +46,7 @@ final class Site: Sendable {
     let publisher = FeedPublisher()
     coordinator = Coordinator(
       store: store, secrets: Secrets(key: Array(repeating: 7, count: 32)), publicURL: { "http://hoichan.test" },
-      logger: Self.logger, now: { clock.now }, publish: publisher.publish)
+      logger: Self.logger, now: { clock.now }, allowsLocalReceivers: true, publish: publisher.publish)
     hub = FeedHub(coordinator, publisher: publisher, logger: Self.logger, timing: timing, ringEvents: ringEvents)
     rooms = CallRooms(
       coordinator, sessions: hub.sessions,

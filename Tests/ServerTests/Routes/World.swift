@@ -222,6 +222,8 @@ final class World: Sendable {
     "destination": ["facilityId": "38001"], "patient": ["temporary": true],
   ]
 
+  static let webhookBody: JSON = ["url": "https://ioc.example.vn/hook", "facilities": ["38000"]]
+
   /// A trip of the station's, ridden by the crew, watched by the specialist of its consult; its id.
   func trip() async throws -> String {
     let consult = try await consult(.assigned)
