@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -63,7 +64,7 @@ package struct WebhookSender: Sendable {
     let left = deadline - NIODeadline.now()
     guard left > .zero else { throw WebhookFailure.timeout }
     let place = try SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: url.port)
-    let context = try url.scheme == .https ? tls.context() : nil
+    let context = try await url.scheme == .https ? tls.context() : nil
     // A certificate for an address is held against the address that the connection goes to.
     let name = url.literal == nil ? url.host : nil
     return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -80,16 +81,19 @@ package struct WebhookSender: Sendable {
   }
 }
 
-/// The certificates that are trusted: read once, and not before somebody needs them.
+/// The certificates that are trusted: read once, not before somebody needs them, and on no event loop.
 private final class ClientTLS: Sendable {
+  private static let queue = DispatchQueue(label: "hoichan.certificates")
   private let make: @Sendable () throws -> NIOSSLContext
   private let made = Mutex<NIOSSLContext?>(nil)
 
   init(make: @escaping @Sendable () throws -> NIOSSLContext) { self.make = make }
 
-  func context() throws -> NIOSSLContext {
+  func context() async throws -> NIOSSLContext {
     if let known = made.withLock({ $0 }) { return known }
-    let new = try make()
+    let new = try await withCheckedThrowingContinuation { continuation in
+      Self.queue.async { [make] in continuation.resume(with: Result { try make() }) }
+    }
     made.withLock { $0 = new }
     return new
   }

@@ -95,9 +95,9 @@ import Testing
     #expect(machine.cursor == Self.cursor(1))
   }
 
-  @Test(arguments: [
-    (CursorGap.epochChanged, WebhookMachine.Pause.epochChanged), (.tooOld, .tooOld), (.ahead, .ahead),
-  ])
+  @Test(
+    arguments: [(.epochChanged, .epochChanged), (.tooOld, .tooOld), (.ahead, .ahead)]
+      as [(CursorGap, WebhookMachine.Pause)])
   func aPlaceThatCannotBeServed(gap: CursorGap, pause: WebhookMachine.Pause) {
     var machine = machine()
     machine.lost(gap)
