@@ -91,7 +91,7 @@ private final class ClientTLS: Sendable {
 
   func context() async throws -> NIOSSLContext {
     if let known = made.withLock({ $0 }) { return known }
-    let new = try await withCheckedThrowingContinuation { continuation in
+    let new: NIOSSLContext = try await withCheckedThrowingContinuation { continuation in
       Self.queue.async { [make] in continuation.resume(with: Result { try make() }) }
     }
     made.withLock { $0 = new }
