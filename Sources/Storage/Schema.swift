@@ -182,6 +182,7 @@ package enum Schema {
       consult TEXT NOT NULL PRIMARY KEY REFERENCES consult (id), node TEXT, term BIGINT NOT NULL,
       document TEXT NOT NULL) /* clustered */;
     """
+
   /// The feed offers the newer part of the log only.
   static let release3 = """
     /* What the feed does not offer any more, as it stood in the log: the audit's, and chained on to what is offered. */

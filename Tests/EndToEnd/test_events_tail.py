@@ -151,13 +151,14 @@ def test_a_reader_that_takes_nothing_holds_no_end_up(new_server):
 
 
 def test_a_gap_is_told_with_a_status_of_its_own(new_server, server, people):
+    request_consult(people.station)
     foreign = head(people.admin)
     other = new_server()
     with Tail(other, "--after", foreign) as tail:
         status, said, _ = tail.ended()
         assert status == 3 and tail.lines == []
         bounds = sign_in(other, "quantri", PASSWORD).fetch("/events", after="oldest", limit=1)
-        assert said == [{"kind": "gap", "reason": "epoch-changed", "oldest": bounds["oldest"], "head": bounds["head"]}]
+        assert said == [{"kind": "gap", "reason": "ahead", "oldest": bounds["oldest"], "head": bounds["head"]}]
 
 
 def test_what_is_no_cursor_is_refused_in_a_sentence(server):

@@ -2,6 +2,7 @@ import Coordinator
 import Domain
 import Storage
 import StoragePostgres
+import StorageSQLite
 import Testing
 
 @Suite struct WebhookTests {

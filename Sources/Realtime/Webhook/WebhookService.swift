@@ -195,7 +195,13 @@ package final class WebhookService: Service, CustomStringConvertible {
         _ = try await keep(&webhook)
         return
       }
-      let events = try await coordinator.events(after: start, limit: Limits.webhookPage)
+      let events: [EventRecord]
+      do {
+        events = try await coordinator.events(after: start, limit: Limits.webhookPage)
+      } catch is LogCut {
+        // Archived since the cursor was looked at, which says so now.
+        continue
+      }
       isAtHead = events.count < Limits.webhookPage
       for event in events {
         let next = Cursor(epoch: bounds.epoch, seq: event.seq, chain: event.chain)

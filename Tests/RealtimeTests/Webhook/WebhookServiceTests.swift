@@ -76,7 +76,7 @@ import Testing
     let (site, receiver) = (try await Site(), try await Receiver())
     try await site.append(Limits.webhookPage + 30)
     let id = try await add(site, receiver)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       #expect(try await numbers(receiver, Limits.webhookPage + 30) == Array(1...Limits.webhookPage + 30))
       // What comes later comes behind it, without a wait for a beat.
       for number in 1...3 {
@@ -94,7 +94,7 @@ import Testing
     let (site, receiver) = (try await Site(), try await Receiver())
     try await site.append(1)
     let id = try await add(site, receiver)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       let got = try await receiver.next()
       let event = try #require(try await site.coordinator.events(after: 0, limit: 1).first)
       #expect(got.body == event.cloudEvent && got.headers["webhook-id"] == event.id && got.target == "/hook")
@@ -116,7 +116,7 @@ import Testing
     try await site.append(1, at: Site.other, type: .consultStarted)
     _ = try await add(site, receiver, ["filter": ["types": ["*.started"]]])
     _ = try await add(site, other, ["facilities": [.string(Site.other)]])
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       #expect(try await numbers(receiver, 2) == [3, 5])
       #expect(try await numbers(other, 2) == [4, 5])
     }
@@ -129,7 +129,7 @@ import Testing
     let id = try await add(site, receiver)
     for round in 0..<3 {
       try await site.append(5)
-      try await run(site) { _ in
+      try await run(site) { _ async throws in
         #expect(try await numbers(receiver, 5) == Array(round * 5 + 1...round * 5 + 5))
         let head = try await site.head()
         _ = try await webhook(site, id) { $0.machine.cursor == head }
@@ -144,7 +144,7 @@ import Testing
     try await site.append(3)
     _ = try await add(site, slow)
     _ = try await add(site, quick)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       #expect(try await numbers(quick, 3) == [1, 2, 3])
       #expect(try await numbers(slow, 1) == [1])
     }
@@ -159,7 +159,7 @@ import Testing
     try await site.append(2)
     let id = try await add(site, receiver)
     let begun = site.clock.now
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       for (attempt, seconds) in [5, 10, 20].enumerated() {
         #expect(try await numbers(receiver, 1) == [1])
         let row = try await webhook(site, id) { $0.machine.attempts == attempt + 1 }
@@ -179,7 +179,7 @@ import Testing
     receiver.answer { _ in .end() }
     try await site.append(2)
     let id = try await add(site, receiver)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       _ = try await receiver.next()
       let failing = try await webhook(site, id) { $0.machine.failingSince != nil }
       #expect(failing.machine.lastError == .closed && failing.version == 1)
@@ -199,7 +199,7 @@ import Testing
     receiver.answer { _ in .status(410) }
     try await site.append(2)
     let id = try await add(site, receiver)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       let row = try await webhook(site, id) { $0.machine.state == .paused }
       #expect(row.machine.pause == .gone && row.machine.lastStatus == 410)
     }
@@ -211,7 +211,7 @@ import Testing
     try await site.append(1)
     let id = try await add(site, receiver)
     try await site.store.write { try ($0 as? SQLTransaction)?.renewEpoch() }
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       let row = try await webhook(site, id) { $0.machine.state == .paused }
       #expect(row.machine.pause == .epochChanged && row.machine.lastAttemptAt == nil)
     }
@@ -227,7 +227,7 @@ import Testing
       webhook.sealedSecret[20] ^= 1
       try tx.insert(webhook)
     }
-    try await run(site) { service in
+    try await run(site) { service async throws in
       let row = try await webhook(site, id) { $0.machine.state == .paused }
       #expect(row.machine.pause == .secretUnreadable)
       let answer = try await service.test(Call(try await site.caller("quantri", .admin)), id: id)
@@ -241,7 +241,7 @@ import Testing
   @Test func aPauseHoldsAtOnce() async throws {
     let (site, receiver) = (try await Site(), try await Receiver())
     let id = try await add(site, receiver)
-    try await run(site) { _ in
+    try await run(site) { _ async throws in
       try await site.append(1)
       #expect(try await numbers(receiver, 1) == [1])
       let head = try await site.head()
