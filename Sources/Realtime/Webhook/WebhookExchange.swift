@@ -13,6 +13,8 @@ final class WebhookExchange: ChannelInboundHandler {
   private var answer: WebhookAnswer?
   private var received = 0
   private var limit: Scheduled<Void>?
+  /// Why the connection ended before anything was sent over it.
+  private var ended: WebhookFailure?
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -24,7 +26,9 @@ final class WebhookExchange: ChannelInboundHandler {
   func send(
     _ head: HTTPRequestHead, _ body: [UInt8], by deadline: NIODeadline, _ promise: EventLoopPromise<WebhookAnswer>
   ) {
-    guard let context, context.channel.isActive, awaited == nil else { return promise.fail(WebhookFailure.closed) }
+    guard let context, context.channel.isActive, awaited == nil else {
+      return promise.fail(ended ?? .closed)
+    }
     awaited = promise
     answer = nil
     received = 0
@@ -36,7 +40,10 @@ final class WebhookExchange: ChannelInboundHandler {
 
   /// Ends what is awaited, and the connection with it. A status that has come counts, whatever comes behind it.
   func end(_ failure: WebhookFailure) {
-    guard let promise = take() else { return }
+    guard let promise = take() else {
+      ended = ended ?? failure
+      return
+    }
     if let answer {
       promise.succeed(WebhookAnswer(status: answer.status, keepsAlive: false))
     } else {

@@ -12,6 +12,8 @@ package struct WebhookSender: Sendable {
   typealias Resolve = @Sendable (_ host: String, _ deadline: NIODeadline) async throws -> [NetworkAddress]
 
   private let allowsLocal: Bool
+  /// For one event: connecting, sending, and the answer's head.
+  fileprivate let patience: TimeAmount
   private let tls: ClientTLS
   private let resolve: Resolve
 
@@ -21,10 +23,11 @@ package struct WebhookSender: Sendable {
   }
 
   init(
-    allowsLocal: Bool, makeTLS: @escaping @Sendable () throws -> NIOSSLContext = WebhookSender.systemTLS,
-    resolve: @escaping Resolve
+    allowsLocal: Bool, patience: TimeAmount = .seconds(Limits.webhookSeconds),
+    makeTLS: @escaping @Sendable () throws -> NIOSSLContext = WebhookSender.systemTLS, resolve: @escaping Resolve
   ) {
     self.allowsLocal = allowsLocal
+    self.patience = patience
     tls = ClientTLS(make: makeTLS)
     self.resolve = resolve
   }
@@ -112,7 +115,7 @@ struct WebhookLine {
 
   /// The status that the receiver answered. Throws `WebhookFailure`, or `CancellationError`.
   mutating func post(_ request: WebhookRequest) async throws -> Int64 {
-    let deadline = NIODeadline.now() + .seconds(Limits.webhookSeconds)
+    let deadline = NIODeadline.now() + sender.patience
     if let kept = connection {
       connection = nil
       do {

@@ -50,8 +50,11 @@ class Monitor:
 
     def __init__(self, page):
         self.page, self.routes = page, []
+        url = page.url
+        # The page that is there has a socket of its own, which must be gone before the first of ours can come.
+        page.goto("about:blank")
         page.route_web_socket(re.compile(r"/api/v1/events"), lambda route: self.routes.append(route))
-        page.reload()
+        page.goto(url)
 
     def socket(self, number: int) -> Socket:
         """Waits until the page has opened so many."""

@@ -44,10 +44,10 @@ final class Receiver: Sendable {
   private let channel = Mutex<(any Channel)?>(nil)
 
   /// - Parameter tls: for https.
-  init(tls: TLSConfiguration? = nil) async throws {
+  init(tls: TLSConfiguration? = nil, host: String = "127.0.0.1") async throws {
     (requests, tell) = AsyncStream.makeStream()
     let context = try tls.map { try NIOSSLContext(configuration: $0) }
-    let bound = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    let server = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { [weak self] channel in
         channel.eventLoop.makeCompletedFuture {
           guard let self else { throw Missing() }
@@ -58,8 +58,20 @@ final class Receiver: Sendable {
           try pipeline.addHandler(ReceiverHandler(self, connection: self.opened(channel)))
         }
       }
-      .bind(host: "127.0.0.1", port: 0).get()
+    let bound = try await Self.bind(server, host)
     channel.withLock { $0 = bound }
+  }
+
+  /// Below the ports that the system hands out to clients.
+  private static func bind(_ server: ServerBootstrap, _ host: String) async throws -> any Channel {
+    for _ in 0..<50 {
+      do {
+        return try await server.bind(host: host, port: Int.random(in: 20_000..<32_000)).get()
+      } catch let error as IOError where error.errnoCode == EADDRINUSE {
+        continue
+      }
+    }
+    throw Missing()
   }
 
   deinit { channel.withLock { $0 }?.close(promise: nil) }
