@@ -117,8 +117,8 @@ struct App {
 
   private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
     EventRoutes.Live(
-      socket: { request, caller, filter, after in
-        let subscription = try await hub.subscribe(caller, after: after, filter: filter)
+      socket: { request, caller, filter, after, volatility in
+        let subscription = try await hub.subscribe(caller, after: after, filter: filter, volatility: volatility)
         return try await SocketUpgrade.accept(
           request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
       },

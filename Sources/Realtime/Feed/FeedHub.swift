@@ -71,7 +71,7 @@ package final class FeedHub: Service {
   /// Resolves the cursor, so that one that is none is refused with a status. One that can't be served is told inside
   /// the socket or stream.
   package func subscribe(
-    _ caller: Caller, after: String?, filter: EventFilter
+    _ caller: Caller, after: String?, filter: EventFilter, volatility: FeedVolatility = FeedVolatility()
   ) async throws -> FeedSubscription {
     try caller.require(.readEvents)
     guard metrics.openCount < Limits.feedSockets else {
@@ -81,7 +81,7 @@ package final class FeedHub: Service {
     begin(at: bounds.head)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
-      start: bounds.head, bounds: bounds, gap: nil)
+      volatility: volatility, start: bounds.head, bounds: bounds, gap: nil)
     switch verdict {
     case .gap(let gap): subscription.gap = gap
     case .serve: subscription.start = after.map { Cursor($0) ?? bounds.oldest } ?? bounds.head
@@ -260,14 +260,18 @@ package final class FeedPublisher: Sendable {
 private final class FeedLoopHandle: Sendable {
   let loop: NIOLoopBound<FeedLoop>
   private let isWoken = Atomic<Bool>(false)
-  private let latest = Mutex(LatestValues())
+  private let pending = Mutex<[VolatileItem]>([])
 
   init(_ loop: FeedLoop, on eventLoop: any EventLoop) {
     self.loop = NIOLoopBound(loop, eventLoop: eventLoop)
   }
 
   func publish(_ item: VolatileItem) {
-    latest.withLock { $0.put(item) }
+    pending.withLock { pending in
+      // A loop that has so many to look at is far behind: the newest of each subject have to do.
+      if pending.count >= Limits.volatileSubjects { pending = LatestValues(pending).values }
+      if pending.count < Limits.volatileSubjects { pending.append(item) }
+    }
     wake()
   }
 
@@ -279,7 +283,10 @@ private final class FeedLoopHandle: Sendable {
       // Before looking: who wakes it from now on wants another look.
       isWoken.store(false, ordering: .sequentiallyConsistent)
       loop.value.pump()
-      let items = latest.withLock { $0.take() }
+      let items = pending.withLock { pending in
+        defer { pending = [] }
+        return pending
+      }
       if !items.isEmpty { loop.value.publish(items) }
     }
   }
@@ -290,6 +297,7 @@ package struct FeedSubscription: Sendable {
   let hub: FeedHub
   let caller: Caller
   let key: FeedLensKey
+  let volatility: FeedVolatility
   var start: Cursor
   let bounds: LogBounds
   var gap: CursorGap?

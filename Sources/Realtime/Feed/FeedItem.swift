@@ -78,21 +78,24 @@ final class VolatileItem: Sendable {
 /// The latest value of each subject, in the order in which the subjects came; bounded, since nobody has to get one.
 struct LatestValues {
   private var order: [VolatileItem.Key] = []
-  private var values: [VolatileItem.Key: VolatileItem] = [:]
+  private var latest: [VolatileItem.Key: VolatileItem] = [:]
+
+  init(_ items: [VolatileItem] = []) { for item in items { put(item) } }
 
   var isEmpty: Bool { order.isEmpty }
+  var values: [VolatileItem] { order.compactMap { latest[$0] } }
 
   mutating func put(_ item: VolatileItem) {
-    if values[item.key] == nil {
+    if latest[item.key] == nil {
       guard order.count < Limits.volatileSubjects else { return }
       order.append(item.key)
     }
-    values[item.key] = item
+    latest[item.key] = item
   }
 
   mutating func take() -> [VolatileItem] {
     defer { self = LatestValues() }
-    return order.compactMap { values[$0] }
+    return values
   }
 }
 

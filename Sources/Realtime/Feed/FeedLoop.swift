@@ -18,6 +18,11 @@ final class FeedLoop {
   private var waiting: [FeedReader] = []
   private var isPumping = false
   private var tick: Scheduled<Void>?
+  /// Readers whose next position or presence is not due yet.
+  private var heldBack: [ObjectIdentifier: FeedReader] = [:]
+  private var heldBackDue: NIODeadline?
+  private var heldBackTimer: Scheduled<Void>?
+  private static let heldBackStep = TimeAmount.milliseconds(25)
 
   init(
     _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, replay: FeedReplay, timing: FeedTiming,
@@ -52,6 +57,7 @@ final class FeedLoop {
 
   func remove(_ reader: FeedReader) {
     reader.lens.remove(reader)
+    heldBack[ObjectIdentifier(reader)] = nil
     if reader.lens.isEmpty, lenses[reader.lens.key] === reader.lens { lenses[reader.lens.key] = nil }
     if lenses.isEmpty {
       tick?.cancel()
@@ -184,9 +190,28 @@ final class FeedLoop {
   func publish(_ items: [VolatileItem]) {
     for lens in lenses.values {
       let matching = items.filter { lens.key.passes($0.event) }
-      guard let bytes = FeedLens.join(matching.map(\.frame)) else { continue }
-      for reader in lens.live { reader.offer(matching, joined: bytes) }
-      for reader in lens.behind.values { reader.offer(matching, joined: bytes) }
+      guard !matching.isEmpty else { continue }
+      let batch = VolatileBatch(matching)
+      for reader in lens.live { reader.offer(batch) }
+      for reader in lens.behind.values { reader.offer(batch) }
+    }
+  }
+
+  /// This reader asked for fewer than there are: it is offered what it keeps at this time, or a step later.
+  func holdBack(_ reader: FeedReader, until time: NIODeadline) {
+    heldBack[ObjectIdentifier(reader)] = reader
+    // In steps, so that readers with times of their own do not each cost a turn of the loop.
+    let step = UInt64(Self.heldBackStep.nanoseconds)
+    let time = NIODeadline.uptimeNanoseconds((time.uptimeNanoseconds / step + 1) * step)
+    if let due = heldBackDue, due <= time { return }
+    heldBackTimer?.cancel()
+    heldBackDue = time
+    heldBackTimer = eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in
+      guard let self else { return }
+      self.heldBackDue = nil
+      let readers = self.heldBack.values
+      self.heldBack = [:]
+      for reader in readers { reader.offerKept() }
     }
   }
 

@@ -19,7 +19,7 @@ final class FeedReader: SocketDelegate {
   private var subscription: FeedSubscription?
   private var socket: Socket?
   private var watch: SessionWatch.Ticket?
-  private var latest = LatestValues()
+  private var desk: VolatileDesk
   /// Messages from the client since then.
   private var messages = (count: 0, since: NIODeadline.uptimeNanoseconds(0))
 
@@ -39,6 +39,7 @@ final class FeedReader: SocketDelegate {
     self.subscription = subscription
     self.loop = loop
     hub = subscription.hub
+    desk = VolatileDesk(subscription.volatility)
     lens = loop.lens(subscription.key)
     cursor = subscription.start
   }
@@ -81,7 +82,7 @@ final class FeedReader: SocketDelegate {
     }
     blockedSince = nil
     loop.pull(self)
-    if isWritable, let bytes = FeedLens.join(latest.take().map(\.frame)) { write(volatile: bytes) }
+    offerKept()
   }
 
   func goingAway(_ socket: Socket) {
@@ -111,13 +112,18 @@ final class FeedReader: SocketDelegate {
     write(FeedFrames.bookmark(position))
   }
 
-  /// The newest values: now, or when the channel takes more, and then only the newest of each subject.
-  func offer(_ items: [VolatileItem], joined: ByteBuffer) {
-    if isWritable, latest.isEmpty {
-      write(volatile: joined)
-    } else {
-      for item in items { latest.put(item) }
-    }
+  /// Positions and presence: now, or when the channel takes more and their time has come, and then only the newest.
+  func offer(_ batch: VolatileBatch) {
+    guard let socket else { return }
+    if let bytes = desk.take(batch, isWritable: isWritable, at: socket.eventLoop.now) { write(volatile: bytes) }
+    if isWritable, !desk.isEmpty { loop.holdBack(self, until: desk.due) }
+  }
+
+  /// A channel that takes nothing calls when it takes more.
+  func offerKept() {
+    guard let socket, isWritable else { return }
+    if let bytes = desk.takeKept(at: socket.eventLoop.now) { write(volatile: bytes) }
+    if isWritable, !desk.isEmpty { loop.holdBack(self, until: desk.due) }
   }
 
   private func write(volatile frames: ByteBuffer) {

@@ -1,6 +1,7 @@
 package import Coordinator
 package import Domain
 import HTTPTypes
+package import Realtime
 
 /// What happens, as it happens: paging here, sockets and Server-Sent Events by the hub. Tickets and the call's socket.
 package struct EventRoutes: Sendable {
@@ -9,6 +10,11 @@ package struct EventRoutes: Sendable {
     package typealias Feed =
       @Sendable (_ request: EndpointRequest, _ caller: Caller, _ filter: EventFilter, _ after: String?) async throws ->
       EndpointResponse
+    package typealias Socket =
+      @Sendable (
+        _ request: EndpointRequest, _ caller: Caller, _ filter: EventFilter, _ after: String?,
+        _ volatility: FeedVolatility
+      ) async throws -> EndpointResponse
     /// `wait`: seconds, at least one.
     package typealias Page =
       @Sendable (
@@ -17,12 +23,12 @@ package struct EventRoutes: Sendable {
     package typealias Call =
       @Sendable (_ request: EndpointRequest, _ caller: Caller, _ consult: String) async throws -> EndpointResponse
 
-    package var socket: Feed
+    package var socket: Socket
     package var stream: Feed
     package var page: Page
     package var call: Call
 
-    package init(socket: @escaping Feed, stream: @escaping Feed, page: @escaping Page, call: @escaping Call) {
+    package init(socket: @escaping Socket, stream: @escaping Feed, page: @escaping Page, call: @escaping Call) {
       self.socket = socket
       self.stream = stream
       self.page = page
@@ -58,6 +64,11 @@ package struct EventRoutes: Sendable {
         QueryParameter(
           "wait", .integer(0...Limits.pageWaitSeconds),
           "Of a page that would be empty: for how many seconds to wait for an event that belongs on it."),
+        QueryParameter(
+          "volatile", .choice(FeedVolatility.Mode.self),
+          "Of a socket: positions and presence not at all, of each subject the newest (which is usual), or all."),
+        QueryParameter(
+          "maxRate", .number(FeedVolatility.rates), "Of a socket: how often a second they may come; not with `all`."),
         Self.ticketParameter,
       ],
       answers: [
@@ -71,7 +82,7 @@ package struct EventRoutes: Sendable {
       if SocketUpgrade.isAsked(request) {
         let caller = try await Self.socketCaller(request, coordinator, purpose: "events", consult: nil)
         try caller.require(.readEvents)
-        return try await live.socket(request, caller, filter, after)
+        return try await live.socket(request, caller, filter, after, try Self.volatility(request))
       }
       if request.headers[.accept]?.lowercased().contains("text/event-stream") ?? false {
         let caller = try request.caller
@@ -84,6 +95,15 @@ package struct EventRoutes: Sendable {
       return .init(
         try await coordinator.eventPage(try request.call, after: after, filter: filter, limit: request.limit))
     }
+  }
+
+  private static func volatility(_ request: EndpointRequest) throws -> FeedVolatility {
+    let mode = request.choice("volatile", FeedVolatility.Mode.self) ?? .latest
+    let maxRate = request.number("maxRate")
+    if mode == .all, maxRate != nil {
+      throw Rejection.invalid("/maxRate", "contradiction", "All of them come when they come: leave out the rate.")
+    }
+    return FeedVolatility(mode, maxRate: maxRate)
   }
 
   private var snapshot: Endpoint {

@@ -104,8 +104,11 @@ class Socket:
 class Feed(Socket):
     """The event feed. Filters are comma lists, as in the query."""
 
-    def __init__(self, caller, after=None, types=None, facility=None, specialty=None, subject=None, ticket=None, **options):
-        params = {"after": after, "types": types, "facility": facility, "specialty": specialty, "subject": subject, "ticket": ticket}
+    def __init__(self, caller, after=None, types=None, facility=None, specialty=None, subject=None, ticket=None, volatile=None, maxRate=None, **options):
+        params = {
+            "after": after, "types": types, "facility": facility, "specialty": specialty, "subject": subject, "ticket": ticket,
+            "volatile": volatile, "maxRate": maxRate,
+        }  # fmt: skip
         token = None if ticket else caller.token
         super().__init__(caller.server, "/api/v1/events", params, token=token, **options)
 

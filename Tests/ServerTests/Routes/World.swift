@@ -58,7 +58,7 @@ final class World: Sendable {
     server = try HTTPServer.assemble(
       coordinator, settings: settings, registry: registry, version: "test",
       live: .init(
-        socket: { _, caller, _, _ in .json(["socket": .string(caller.username)]) },
+        socket: { _, caller, _, _, _ in .json(["socket": .string(caller.username)]) },
         stream: { _, _, _, after in .json(["stream": .orNull(after)]) },
         page: { request, caller, _, after, wait in
           .ok([
