@@ -14,6 +14,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(
@@ -77,7 +78,7 @@ let package = Package(
     .target(
       name: "Realtime",
       dependencies: [
-        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, nioHTTPTypes,
+        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioTLS, nioSSL, nioHTTPTypes,
         nioHTTPTypesHTTP1, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle, logging, metrics,
         crypto,
       ],

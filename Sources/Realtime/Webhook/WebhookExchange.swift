@@ -2,6 +2,7 @@ import Domain
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import NIOTLS
 
 /// The end of a connection's pipeline: sends requests one after another, and reads of each answer the status.
 final class WebhookExchange: ChannelInboundHandler {
@@ -15,11 +16,22 @@ final class WebhookExchange: ChannelInboundHandler {
   private var limit: Scheduled<Void>?
   /// Why the connection ended before anything was sent over it.
   private var ended: WebhookFailure?
+  /// What the certificate must be good for; nil where the receiver is named by its address, or there is no TLS.
+  private let name: String?
+  /// Nothing is written before the certificate was looked at.
+  private var isTrusted: Bool
+  private var held: (() -> Void)?
+
+  init(name: String?) {
+    self.name = name
+    isTrusted = name == nil
+  }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
+    held = nil
     end(.closed)
   }
 
@@ -33,9 +45,35 @@ final class WebhookExchange: ChannelInboundHandler {
     answer = nil
     received = 0
     limit = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.end(.timeout) }
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
-    context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    let write = {
+      context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+      context.write(self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+      context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+    }
+    if isTrusted { write() } else { held = write }
+  }
+
+  /// NIOSSL takes a certificate for the address that was connected to as well. Whoever answers at an address that a
+  /// name's server was made to give may have one for that: here the name has to stand in it.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .handshakeCompleted = event as? TLSUserEvent, let name {
+      let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+      let names = certificate.map { $0._subjectAlternativeNames() }
+      let isNamed = names?.contains { other in
+        other.nameType == .dnsName
+          && CertificateName.covers(String(decoding: other.contents, as: UTF8.self), host: name)
+      }
+      if isNamed == true {
+        isTrusted = true
+        held?()
+        held = nil
+      } else {
+        held = nil
+        end(.tls)
+        context.close(promise: nil)
+      }
+    }
+    context.fireUserInboundEventTriggered(event)
   }
 
   /// Ends what is awaited, and the connection with it. A status that has come counts, whatever comes behind it.
@@ -104,7 +142,7 @@ struct WebhookConnection: Sendable {
   init(_ channel: any Channel, tls: NIOSSLContext?, name: String?) throws {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderListSize = Limits.webhookHeaderBytes
-    let exchange = WebhookExchange()
+    let exchange = WebhookExchange(name: tls == nil ? nil : name)
     let pipeline = channel.pipeline.syncOperations
     if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name)) }
     try pipeline.addHandler(HTTPRequestEncoder())

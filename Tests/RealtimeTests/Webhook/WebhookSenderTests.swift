@@ -149,14 +149,15 @@ import Testing
 
   @Test func holdsTheCertificateAgainstTheName() async throws {
     let receiver = try await Receiver(tls: try TestCertificate.make())
-    // NIOSSL takes a certificate for the address that is connected to, too: this one has no other than 127.0.0.1.
     let elsewhere = try await Receiver(tls: try TestCertificate.make(), host: "127.0.0.2")
-    let names = Names(["localhost": ["127.0.0.1"], "other.test": ["127.0.0.2"]])
+    let names = Names(["localhost": ["127.0.0.1"], "other.test": ["127.0.0.1"], "elsewhere.test": ["127.0.0.2"]])
     #expect(try await post(sender(names), "https://localhost:\(receiver.port)/") == 204)
     #expect(try await receiver.next().headers["host"] == "localhost:\(receiver.port)")
     // By its address, which stands in the certificate too.
     #expect(try await post(sender(names), "https://127.0.0.1:\(receiver.port)/") == 204)
-    #expect(await failure(sender(names), "https://other.test:\(elsewhere.port)/") == .tls)
+    #expect(await failure(sender(names), "https://elsewhere.test:\(elsewhere.port)/") == .tls)
+    // That the certificate is good for the address that was connected to is not enough.
+    #expect(await failure(sender(names), "https://other.test:\(receiver.port)/") == .tls)
     let trusting = WebhookSender(
       allowsLocal: true, patience: .minutes(3), resolve: { host, _ in names.addresses(host) })
     #expect(await failure(trusting, "https://localhost:\(receiver.port)/") == .tls, "nobody signed it")
