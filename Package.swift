@@ -13,7 +13,6 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
-let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -78,7 +77,7 @@ let package = Package(
     .target(
       name: "Realtime",
       dependencies: [
-        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioTLS, nioSSL, nioHTTPTypes,
+        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTPTypes,
         nioHTTPTypesHTTP1, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle, logging, metrics,
         crypto,
       ],
@@ -120,7 +119,7 @@ let package = Package(
       name: "RealtimeTests",
       dependencies: [
         "Domain", "Coordinator", "Realtime", "Storage", "StorageSQLite", nioCore, nioEmbedded,
-        nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
+        nioPosix, nioHTTP1, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
         logging,
       ],
       swiftSettings: strict),
