@@ -82,7 +82,12 @@ package enum Limits {
   package static let nodeMessages = 20_000
 
   // The feed.
-  package static let ringEvents = 8_192
+  /// Events that the ring holds at most, however much memory it is given.
+  package static let ringEvents = 1_000_000
+  /// What the ring's events may take, unless it is set: in bytes, some 10,000 usual events.
+  package static let feedMemory = 40 * 1024 * 1024
+  /// What may be set, in mebibytes.
+  package static let feedMemoryMebibytes = 1...16_384
   /// Commits whose events wait to be shown without reading them again.
   package static let heardStretches = 64
   /// Stretches of the log that are kept ready for streams, one for each filter.

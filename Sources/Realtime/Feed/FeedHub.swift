@@ -19,7 +19,8 @@ package final class FeedHub: Service {
   let waits = PageWaits()
   private let logger: Logger
   let pages = StreamPages()
-  private let ring: FeedRing
+  let ring: FeedRing
+  let startedAt: Instant
   private let news = Mutex(News())
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
@@ -27,14 +28,16 @@ package final class FeedHub: Service {
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
+  /// - Parameter memory: what the ring may hold, in bytes.
   package init(
     _ coordinator: Coordinator, publisher: FeedPublisher, logger: Logger, timing: FeedTiming = FeedTiming(),
-    ringEvents: Int = Limits.ringEvents
+    ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory
   ) {
     self.coordinator = coordinator
     self.logger = logger
     self.timing = timing
-    ring = FeedRing(capacity: ringEvents)
+    startedAt = coordinator.now()
+    ring = FeedRing(capacity: ringEvents, memory: memory)
     sessions = SessionWatch(coordinator, logger: logger)
     // Commits that come while the log is being read are one wake-up.
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -75,6 +78,7 @@ package final class FeedHub: Service {
   ) async throws -> FeedSubscription {
     try caller.require(.readEvents)
     guard metrics.openCount < Limits.feedSockets else {
+      metrics.ended(.tooMany)
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
     let (verdict, bounds) = try await coordinator.resolve(after)
@@ -135,7 +139,9 @@ package final class FeedHub: Service {
   private func page(after seq: Int64, limit: Int) async throws -> [FeedItem] {
     let epoch = try await start().epoch
     metrics.replayed()
-    return try await coordinator.events(after: seq, limit: limit).map { FeedItem($0, epoch: epoch, isWanted: true) }
+    return try await coordinator.events(after: seq, limit: limit).map {
+      FeedItem($0, epoch: epoch, isWanted: true, metrics: metrics)
+    }
   }
 
   // MARK: The log
@@ -201,7 +207,8 @@ package final class FeedHub: Service {
   private func show(_ events: ArraySlice<EventRecord>, epoch: UInt64) {
     guard let newest = events.last else { return }
     let isWanted = metrics.openCount > 0
-    ring.append(events.map { FeedItem($0, epoch: epoch, isWanted: isWanted) })
+    ring.append(events.map { FeedItem($0, epoch: epoch, isWanted: isWanted, metrics: metrics) })
+    metrics.holds(ring.size)
     metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
     for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
     for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
@@ -210,6 +217,7 @@ package final class FeedHub: Service {
   private func restart(at head: Cursor, _ reason: String) {
     logger.error("\(reason): everybody who follows comes again", metadata: ["head": "\(head.seq)"])
     ring.restart(at: head)
+    metrics.holds(ring.size)
     for loop in loops.withLock({ Array($0.values) }) { loop.restart(at: head) }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }
@@ -218,7 +226,13 @@ package final class FeedHub: Service {
   private func beat() async {
     while !Task.isCancelled {
       hear(nil)
-      for stream in streams.withLock({ Array($0.values) }) { stream.beat(patience: timing.patience) }
+      let head = ring.head?.seq ?? 0
+      var behind = FeedMetrics.Behind()
+      for stream in streams.withLock({ Array($0.values) }) {
+        stream.beat(patience: timing.patience)
+        if let position = stream.position { behind.add(head - position) }
+      }
+      metrics.note(behind, in: ObjectIdentifier(self))
       try? await Task.sleep(for: timing.safetyPass)
     }
   }
@@ -304,9 +318,9 @@ package struct FeedSubscription: Sendable {
 
   /// For `WebSocketUpgrade.accept`.
   package func delegate(_ socket: Socket) -> any SocketDelegate {
-    if let gap { return FeedRefusal(.gap, gap.rawValue, frame: FeedFrames.gap(gap, bounds)) }
+    if let gap { return FeedRefusal(.gap, gap.rawValue, frame: FeedFrames.gap(gap, bounds), metrics: hub.metrics) }
     guard hub.metrics.openCount < Limits.feedSockets else {
-      return FeedRefusal(.tooMany, "too many follow the feed already")
+      return FeedRefusal(.tooMany, "too many follow the feed already", metrics: hub.metrics)
     }
     return FeedReader(self, loop: hub.loop(on: socket.eventLoop))
   }

@@ -6,6 +6,9 @@ import Synchronization
 final class FeedItem: Sendable {
   let event: EventRecord
   let cursor: Cursor
+  /// What it takes at most, in bytes: the event and both of its frames.
+  let memory: Int
+  private let metrics: FeedMetrics?
   private let encoded = Mutex<Encoded?>(nil)
   private let compressed = Mutex<ByteBuffer?>(nil)
 
@@ -17,8 +20,10 @@ final class FeedItem: Sendable {
   }
 
   /// - Parameter isWanted: whether somebody waits for it: then it is encoded here, and not on a reader's event loop.
-  init(_ event: EventRecord, epoch: UInt64, isWanted: Bool) {
+  init(_ event: EventRecord, epoch: UInt64, isWanted: Bool, metrics: FeedMetrics? = nil) {
     self.event = event
+    self.metrics = metrics
+    memory = Self.memory(of: event)
     cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
     if isWanted { _ = bytes.frame }
   }
@@ -33,6 +38,7 @@ final class FeedItem: Sendable {
     compressed.withLock { compressed in
       if let compressed { return compressed }
       let plain = bytes
+      metrics?.deflates.add()
       let packed = Deflater.shared.compress(plain.message)
       let frame = packed.map { FrameEncoder.frame(.text, $0, isCompressed: true) } ?? plain.frame
       compressed = frame
@@ -43,6 +49,7 @@ final class FeedItem: Sendable {
   private var bytes: Encoded {
     encoded.withLock { encoded in
       if let encoded { return encoded }
+      metrics?.encodes.add()
       let body = event.cloudEvent
       let message = "{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}"
       let frame = FrameEncoder.text(message)
@@ -54,6 +61,31 @@ final class FeedItem: Sendable {
       return made
     }
   }
+}
+
+/// What an item costs. It is encoded and compressed when a reader first needs that, on any thread, long after it came
+/// into the ring: counting it then would let the ring grow past its bound before it is noticed, and would have to find
+/// the item's ring. So the most that it can ever take is counted when it comes in. It is more than most take, never
+/// less, and needs no account to be kept.
+extension FeedItem {
+  /// What is around an event's own texts in a frame, with the frame's head: 272 bytes, and a long number.
+  private static let frameText = 288
+  /// The objects, the texts' and arrays' heads, the hash of the chain and the slot: what the heap rounds up to.
+  private static let record = 1_024
+
+  /// The smallest that one can be.
+  static let leastMemory = record + 2 * block(frameText)
+
+  private static func memory(of event: EventRecord) -> Int {
+    let shown =
+      event.id.utf8.count + event.type.utf8.count + event.subject.utf8.count + event.data.utf8.count
+      + (event.facilities.first?.utf8.count ?? 0)
+    // The compressed frame is never longer than the plain one.
+    return record + shown + event.actor.utf8.count + 2 * block(frameText + shown)
+  }
+
+  /// What a buffer of so many bytes takes: they come in powers of two.
+  private static func block(_ bytes: Int) -> Int { 1 << (Int.bitWidth - (bytes - 1).leadingZeroBitCount) }
 }
 
 /// A position or presence: encoded once, kept by nobody.

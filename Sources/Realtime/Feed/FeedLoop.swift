@@ -62,6 +62,7 @@ final class FeedLoop {
     if lenses.isEmpty {
       tick?.cancel()
       tick = nil
+      noteBehind()
     }
   }
 
@@ -231,12 +232,21 @@ final class FeedLoop {
     let now = eventLoop.now
     for reader in Array(readers) {
       if let since = reader.blockedSince, now >= since + timing.patience {
-        metrics.closedSlow()
         reader.fail(.tooSlow, reader.position.text)
       } else if now >= reader.toldAt + timing.bookmark {
         reader.bookmark()
       }
     }
+    noteBehind()
+  }
+
+  private func noteBehind() {
+    let head = ring.head?.seq ?? position.seq
+    var behind = FeedMetrics.Behind()
+    for lens in lenses.values {
+      for reader in lens.behind.values { behind.add(head - reader.cursor.seq) }
+    }
+    metrics.note(behind, in: ObjectIdentifier(self))
   }
 }
 

@@ -58,7 +58,7 @@ final class FeedReader: SocketDelegate {
     self.subscription = nil
     self.socket = socket
     state = .behind
-    hub.metrics.subscribed()
+    hub.metrics.subscribed(.socket)
     watch = hub.sessions.watch(subscription.caller) { reason in
       socket.close(.signInEnded, reason: reason)
     }
@@ -93,7 +93,7 @@ final class FeedReader: SocketDelegate {
     state = .closed
     loop.remove(self)
     if let watch { hub.sessions.unwatch(watch) }
-    hub.metrics.unsubscribed()
+    hub.metrics.unsubscribed(.socket, FeedEnd(closure))
     self.socket = nil
   }
 
@@ -150,14 +150,17 @@ final class FeedRefusal: SocketDelegate {
   private let frame: ByteBuffer?
   private let code: CloseCode
   private let reason: String
+  private let metrics: FeedMetrics
 
-  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil) {
+  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil, metrics: FeedMetrics) {
     self.frame = frame
     self.code = code
     self.reason = reason
+    self.metrics = metrics
   }
 
   func opened(_ socket: Socket) {
+    metrics.ended(FeedEnd(code))
     if let frame { socket.send(frame) }
     socket.close(code, reason: reason)
   }
