@@ -72,13 +72,15 @@ struct Settings {
   static let names: Set<String> = [
     "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
     "turn.urls", "turn.secret", "tiles.url", "webhook.private", "limit.requests", "limit.signins", "limit.sockets",
-    "events.keep.days", "events.keep.count",
+    "events.keep.days", "events.keep.count", "feed.memory.mb",
   ]
 
   var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
   var retention: EventRetention
+  /// What the newest events may take in memory, in bytes.
+  var feedMemory: Int
   /// Whether webhooks may go to the own machine and network.
   var allowsLocalReceivers: Bool
   var server: ServerSettings
@@ -103,6 +105,7 @@ struct Settings {
     retention = EventRetention(
       age: try Self.bound(text("events.keep.days") ?? "366", "HOICHAN_EVENTS_KEEP_DAYS").map { .days($0) },
       count: try Self.bound(text("events.keep.count") ?? "0", "HOICHAN_EVENTS_KEEP_COUNT"))
+    feedMemory = try text("feed.memory.mb").map(Self.feedBytes) ?? Limits.feedMemory
     let local = text("webhook.private") ?? "0"
     guard ["0", "1"].contains(local) else {
       throw ValidationError("HOICHAN_WEBHOOK_PRIVATE: '\(local)' is neither 0 nor 1.")
@@ -147,6 +150,15 @@ struct Settings {
       throw ValidationError("\(name): '\(text)' is no whole number from 0 on; 0 keeps all.")
     }
     return value == 0 ? nil : value
+  }
+
+  private static func feedBytes(_ text: String) throws -> Int {
+    let range = Limits.feedMemoryMebibytes
+    guard let mebibytes = Int(text), range.contains(mebibytes) else {
+      throw ValidationError(
+        "HOICHAN_FEED_MEMORY_MB: '\(text)' is no whole number from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return mebibytes * 1024 * 1024
   }
 
   private static func limit(_ text: String?, _ name: String, _ set: (Double) -> Void) throws {

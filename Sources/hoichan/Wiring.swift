@@ -41,7 +41,8 @@ enum Wiring {
     var serverSettings = settings.server
     serverSettings.isDemo = isDemo
     for (label, help) in settings.database.metricDescriptions { registry.describe(label, help) }
-    let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
+    let app = try App(
+      deployment, serverSettings, feedMemory: settings.feedMemory, publisher: publisher, registry: registry)
     let node = NodeService(deployment.store, settings)
     var services: [any Service] = [
       DeadlineService(coordinator: deployment.coordinator, logger: logger),
@@ -81,7 +82,9 @@ enum Wiring {
     let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
     let deployment = try await Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
-    let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
+    let app = try App(
+      deployment, settings.server, feedMemory: settings.feedMemory, publisher: FeedPublisher(),
+      registry: PrometheusRegistry())
     return document(app.server.endpoints).bytes
   }
 }
@@ -94,13 +97,14 @@ struct App {
   let server: HTTPServer
 
   init(
-    _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
+    _ deployment: Deployment, _ settings: ServerSettings, feedMemory: Int, publisher: FeedPublisher,
+    registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
     for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + WebhookMetrics.descriptions {
       registry.describe(label, help)
     }
-    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
+    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger, memory: feedMemory)
     let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
       publish: publisher.publish, logger: deployment.logger)
@@ -136,7 +140,7 @@ struct App {
         let admission = try await rooms.admit(caller, consult: consult)
         return try await SocketUpgrade.accept(
           request, subprotocol: CallRooms.subprotocol, limits: CallRooms.socketLimits, delegate: admission.delegate)
-      })
+      }, status: { hub.status() })
   }
 }
 

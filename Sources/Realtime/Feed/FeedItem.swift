@@ -68,7 +68,7 @@ final class FeedItem: Sendable {
 /// the item's ring. So the most that it can ever take is counted when it comes in. It is more than most take, never
 /// less, and needs no account to be kept.
 extension FeedItem {
-  /// What is around an event's own texts in a frame, with the frame's head: 272 bytes, and a long number.
+  /// What is around an event's own texts in a frame, with the frame's head: 276 bytes at most.
   private static let frameText = 288
   /// The objects, the texts' and arrays' heads, the hash of the chain and the slot: what the heap rounds up to.
   private static let record = 1_024

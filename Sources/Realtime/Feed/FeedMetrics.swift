@@ -64,7 +64,9 @@ package final class FeedMetrics: Sendable {
   private let state = Mutex(State())
 
   package var openCount: Int { state.withLock { $0.sockets + $0.streams } }
-  var open: (sockets: Int, streams: Int) { state.withLock { ($0.sockets, $0.streams) } }
+  var open: (sockets: Int, streams: Int) {
+    state.withLock { (sockets: $0.sockets, streams: $0.streams) }
+  }
   var lag: Int64? { state.withLock { $0.lag } }
   var behind: Behind { state.withLock { Self.sum($0.behind) } }
   var endCounts: [(reason: FeedEnd, count: Int)] { ends.map { ($0.reason, $0.tally.value) } }

@@ -22,17 +22,24 @@ package struct EventRoutes: Sendable {
       ) async throws -> Answer
     package typealias Call =
       @Sendable (_ request: EndpointRequest, _ caller: Caller, _ consult: String) async throws -> EndpointResponse
+    /// How this node's feed is doing, for an administrator.
+    package typealias Status = @Sendable () -> Answer
 
     package var socket: Socket
     package var stream: Feed
     package var page: Page
     package var call: Call
+    package var status: Status
 
-    package init(socket: @escaping Socket, stream: @escaping Feed, page: @escaping Page, call: @escaping Call) {
+    package init(
+      socket: @escaping Socket, stream: @escaping Feed, page: @escaping Page, call: @escaping Call,
+      status: @escaping Status
+    ) {
       self.socket = socket
       self.stream = stream
       self.page = page
       self.call = call
+      self.status = status
     }
   }
 
@@ -44,7 +51,7 @@ package struct EventRoutes: Sendable {
     self.live = live
   }
 
-  package var endpoints: [Endpoint] { [events, snapshot, ticket, call] }
+  package var endpoints: [Endpoint] { [events, snapshot, status, ticket, call] }
 
   private static let ticketParameter = QueryParameter(
     "ticket", .string(1...100), "For a socket, in place of a cookie or token.")
@@ -125,6 +132,14 @@ package struct EventRoutes: Sendable {
       let limit = request.integer("limit").map { Int($0) } ?? Limits.pageMax
       return .init(try await coordinator.snapshot(try request.call, filter: filter, limit: limit))
     }
+  }
+
+  private var status: Endpoint {
+    Endpoint(
+      .get, "/api/v1/feed/status", "readFeedStatus", .events, "How the feed of this node is doing.",
+      note: "Counts are since the node started; each node has its own.", access: .signedIn(.administer),
+      answers: [.json(.feedStatus, "The feed of the node that answers.")]
+    ) { [live] _ in .init(live.status()) }
   }
 
   private var ticket: Endpoint {

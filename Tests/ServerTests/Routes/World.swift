@@ -41,6 +41,13 @@ final class World: Sendable {
     ("specialist2", .specialist, "38001", neurologist, nil),
   ]
 
+  static let feedStatus: JSON = [
+    "startedAt": "2026-11-18T08:00:00+07:00", "subscribers": ["sockets": 2, "streams": 1, "waiting": 0],
+    "lagMilliseconds": .null, "behind": ["subscribers": 1, "events": 40],
+    "ring": ["events": 0, "bytes": 0, "maxBytes": 41_943_040, "since": .null], "deliveries": 7, "encodes": 5,
+    "deflates": 5, "pagesRead": 0, "ends": ["tooSlow": 1, "signedOut": 0],
+  ]
+
   init(settings change: (inout ServerSettings) -> Void = { _ in }) async throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("world-\(UUID())")
     let logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
@@ -69,7 +76,7 @@ final class World: Sendable {
         call: { _, caller, consult in
           let (_, role) = try await coordinator.admit(caller, toCallOf: consult)
           return .json(["role": .string(role.rawValue)])
-        }),
+        }, status: { .ok(World.feedStatus) }),
       testWebhook: { _, _ in
         .ok(["delivered": true, "status": 204, "error": .null, "milliseconds": 1])
       })
