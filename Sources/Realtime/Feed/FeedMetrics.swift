@@ -74,8 +74,9 @@ package final class FeedMetrics: Sendable {
   func subscribed(_ kind: Kind) { count(kind, 1) }
 
   func unsubscribed(_ kind: Kind, _ reason: FeedEnd) {
-    count(kind, -1)
+    // First the reason: who sees that it is gone sees also why.
     ended(reason)
+    count(kind, -1)
   }
 
   private func count(_ kind: Kind, _ change: Int) {

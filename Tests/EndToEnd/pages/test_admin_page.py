@@ -1,9 +1,11 @@
 """The administrator's page: accounts and tokens; and the auditor's."""
+import re
 import secrets
 
 from playwright.sync_api import expect
 from support.api import Api, sign_in
 from support.care import consult_in, request_consult
+from support.sockets import Feed
 
 
 def test_an_account_from_its_making_to_its_end(open_page, people):
@@ -107,6 +109,22 @@ def test_a_webhook_is_made_watched_paused_and_removed(open_page, people):
     row.get_by_test_id("remove-webhook").click()
     page.get_by_test_id("ask-yes").click()
     expect(row).to_have_count(0)
+
+
+def test_how_the_feed_is_doing(open_page, people):
+    page = open_page("admin", "/admin")
+    status = page.get_by_test_id("feed-status")
+    expect(page.get_by_test_id("feed-subscribers")).to_contain_text("WebSocket")
+    expect(page.get_by_test_id("feed-ring")).to_contain_text("MiB")
+    # It follows without anybody asking.
+    with Feed(people.monitor) as feed:
+        feed.ready()
+        consult = request_consult(people.station)["id"]
+        feed.event("consult.requested", consult)
+        expect(status).to_have_attribute("data-sockets", re.compile("^[1-9]"), timeout=30_000)
+        expect(page.get_by_test_id("feed-deliveries")).to_contain_text(re.compile("^[1-9]"), timeout=30_000)
+    page.get_by_test_id("language").click()
+    expect(page.get_by_test_id("feed-subscribers")).to_contain_text("waiting pages")
 
 
 def test_the_auditor_sees_who_looked(open_page, people):

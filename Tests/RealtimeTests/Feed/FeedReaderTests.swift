@@ -156,6 +156,35 @@ import Testing
     }
   }
 
+  /// Not by their number: by what they take.
+  @Test func whoIsLappedByBytesPagesTheLogAndComesBack() async throws {
+    let memory = 24 * FeedItem.leastMemory
+    let site = try await Site(memory: memory)
+    try await site.run {
+      let start = try await site.head().seq
+      let loop = NIOAsyncTestingEventLoop()
+      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
+      _ = try await slow.kinds(1)
+      _ = try await quick.kinds(1)
+      try await slow.set(writable: false)
+      // More than fits comes at once, too: then the quick one finds it in the log.
+      for _ in 0..<8 {
+        try await site.append(40)
+        #expect(try await quick.kinds(40).count == 40)
+        #expect(site.hub.ring.size.bytes <= memory)
+      }
+      #expect((1..<40).contains(site.hub.ring.size.events))
+      #expect(try await slow.isQuiet())
+      let pages = site.hub.metrics.replays.value
+      try await slow.set(writable: true)
+      #expect(try await slow.kinds(320) == (Int64(1)...320).map { "event \(start + $0)" })
+      #expect(site.hub.metrics.replays.value > pages)
+      try await site.append(1)
+      #expect(try await slow.kinds(1) == ["event \(start + 321)"])
+      #expect(try await quick.kinds(1) == ["event \(start + 321)"])
+    }
+  }
+
   /// What it had not got yet has gone to the archive: it is told so, and nothing is passed over.
   @Test func aStalledReaderIsToldWhatTheLogDoesNotOfferAnyMore() async throws {
     let site = try await Site(ringEvents: 32)

@@ -36,7 +36,8 @@ final class Site: Sendable {
   static var logger: Logger { Logger(label: "site") { _ in SwiftLogNoOpLogHandler() } }
 
   init(
-    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, grace: TimeAmount = .seconds(30)
+    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory,
+    grace: TimeAmount = .seconds(30)
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("site-\(UUID())")
     self.folder = folder
@@ -47,7 +48,8 @@ final class Site: Sendable {
     coordinator = Coordinator(
       store: store, secrets: Secrets(key: Array(repeating: 7, count: 32)), publicURL: { "http://hoichan.test" },
       logger: Self.logger, now: { clock.now }, allowsLocalReceivers: true, publish: publisher.publish)
-    hub = FeedHub(coordinator, publisher: publisher, logger: Self.logger, timing: timing, ringEvents: ringEvents)
+    hub = FeedHub(
+      coordinator, publisher: publisher, logger: Self.logger, timing: timing, ringEvents: ringEvents, memory: memory)
     rooms = CallRooms(
       coordinator, sessions: hub.sessions,
       turn: TurnSettings(urls: ["turn:turn.hoichan.test:3478"], secrets: ["new", "old"]), publish: publisher.publish,
