@@ -15,7 +15,8 @@ import Testing
     #expect(Schema.feedStatus.check(called.json).isEmpty)
   }
 
-  @Test(arguments: World.accounts.map(\.name).filter { $0 != "admin" }) func refusesOthers(name: String) async throws {
+  @Test(arguments: World.accounts.map { $0.name }.filter { $0 != "admin" })
+  func refusesOthers(name: String) async throws {
     let world = try await World()
     let called = try await world.call(.get, Self.path, as: name)
     #expect(called.status == 403 && called.code == "forbidden")
