@@ -21,6 +21,7 @@ package final class FeedHub: Service {
   let pages = StreamPages()
   let ring: FeedRing
   let startedAt: Instant
+  private let beginning = OneTime()
   private let news = Mutex(News())
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
@@ -82,7 +83,7 @@ package final class FeedHub: Service {
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
     let (verdict, bounds) = try await coordinator.resolve(after)
-    begin(at: bounds.head)
+    try await begin(at: bounds)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
       volatility: volatility, start: bounds.head, bounds: bounds, gap: nil)
@@ -120,11 +121,31 @@ package final class FeedHub: Service {
     return loop
   }
 
-  /// The ring begins, unless it has: somebody follows from here on.
-  func begin(at head: Cursor) {
-    ring.start(at: head)
+  /// The ring begins, unless it has: somebody follows from here on. It begins with the newest events of the log, read
+  /// once: after a restart all come back at the same time, and what they missed is not read for each of them.
+  func begin(at bounds: LogBounds) async throws {
+    if ring.head == nil { try await beginning.run { try await fill(bounds) } }
     // What was written since that head was read may have been passed over as nobody's.
-    hear(nil)
+    if ring.head != bounds.head { hear(nil) }
+  }
+
+  private func fill(_ bounds: LogBounds) async throws {
+    let head = bounds.head
+    var position = max(bounds.oldest.seq, head.seq - Int64(min(ring.capacity, Limits.ringBeginning)))
+    var items: [FeedItem] = []
+    do {
+      while position < head.seq {
+        let limit = min(Int64(Limits.replayPage), head.seq - position)
+        let page = try await coordinator.events(after: position, limit: Int(limit))
+        guard let last = page.last else { break }
+        items += page.map { FeedItem($0, epoch: head.epoch, isWanted: false, metrics: metrics) }
+        position = last.seq
+      }
+    } catch is LogCut {
+      // Archived meanwhile, or put back: whoever needs it reads the log, and learns there what became of it.
+      items = []
+    }
+    ring.start(at: head, holding: items)
   }
 
   func add(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = stream } }
@@ -148,9 +169,9 @@ package final class FeedHub: Service {
 
   private func start() async throws -> Cursor {
     if let head = ring.head { return head }
-    let head = try await coordinator.logBounds().head
-    ring.start(at: head)
-    return ring.head ?? head
+    let bounds = try await coordinator.logBounds()
+    try await begin(at: bounds)
+    return ring.head ?? bounds.head
   }
 
   private func followLog() async {

@@ -51,13 +51,16 @@ final class FeedRing: Sendable {
   /// What its items may take, in bytes.
   let memory: Int
   private let state: Mutex<State>
+  /// How many it can hold.
+  let capacity: Int
 
   /// - Parameters:
   ///   - capacity: how many events at most.
   ///   - memory: what they may take, in bytes. No more slots are made than the smallest events would fill.
   init(capacity: Int = Limits.ringEvents, memory: Int = Limits.feedMemory) {
     self.memory = memory
-    state = Mutex(State(capacity: max(1, min(capacity, memory / FeedItem.leastMemory))))
+    self.capacity = max(1, min(capacity, memory / FeedItem.leastMemory))
+    state = Mutex(State(capacity: self.capacity))
   }
 
   /// Where the newest item stands; nil before `start`.
@@ -72,9 +75,16 @@ final class FeedRing: Sendable {
   }
 
   /// Begins behind this position, unless it has begun.
-  func start(at head: Cursor) {
+  /// - Parameter items: the newest events up to it, without a hole and not more than `capacity`; of another log than the
+  ///   position's, or not up to it, they are left out.
+  func start(at head: Cursor, holding items: [FeedItem] = []) {
     state.withLock { state in
-      if state.head == nil { state.begin(at: head) }
+      guard state.head == nil else { return }
+      state.begin(at: head)
+      guard let first = items.first, items.last?.cursor == head, items.count <= capacity else { return }
+      state.first = first.cursor.seq
+      for item in items { state.put(item) }
+      while state.count > 0, state.bytes > memory { state.dropOldest() }
     }
   }
 

@@ -35,7 +35,7 @@ extension FeedHub {
       channel.pipeline.removeHandler(input, promise: nil)
     }
     // Behind `add`: what is written from here on wakes it.
-    begin(at: page.head)
+    try await begin(at: LogBounds(epoch: page.head.epoch, oldest: page.oldest, head: page.head))
     let reached = try await withGracefulShutdownHandler {
       try await look(from: page.cursor, for: key, waiting.signal)
     } onGracefulShutdown: {

@@ -33,6 +33,27 @@ import Testing
     }
   }
 
+  /// After a restart all come back at once. The hub does not run here, so that nobody would read the log for them: what
+  /// they missed is in the ring.
+  @Test func whoComesBackAfterARestartReadsNoLog() async throws {
+    let site = try await Site(ringEvents: 64)
+    try await site.append(100)
+    let epoch = try await site.head().epoch
+    let missed = try await site.coordinator.events(after: 35, limit: 65)
+    let loop = NIOAsyncTestingEventLoop()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for event in missed {
+        group.addTask {
+          let cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
+          let reader = try await Reader(site, after: cursor.text, on: loop)
+          let seen = try await reader.kinds(Int(101 - event.seq))
+          #expect(seen == ["ready \(event.seq)"] + ((event.seq + 1)..<101).map { "event \($0)" })
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test func filtersAndPermissionsHoldOnReplayAndLive() async throws {
     let site = try await Site()
     try await site.append(2)

@@ -89,6 +89,24 @@ import Testing
     #expect(ring.items(after: 9) == nil)
   }
 
+  @Test func mayBeginWithTheNewest() {
+    let ring = FeedRing(capacity: 4)
+    let items = (Int64(7)...10).map(Self.item)
+    ring.start(at: items[3].cursor, holding: items)
+    #expect(seqs(ring.items(after: 6)) == [7, 8, 9, 10])
+    #expect(ring.items(after: 5) == nil)
+    ring.append([Self.item(11)])
+    #expect(seqs(ring.items(after: 7)) == [8, 9, 10, 11])
+    #expect(ring.items(after: 6) == nil)
+  }
+
+  @Test func doesNotBeginWithAnotherLogsEvents() {
+    let ring = FeedRing(capacity: 4)
+    ring.start(at: Self.cursor(10), holding: (Int64(7)...10).map(Self.item))
+    #expect(ring.head == Self.cursor(10))
+    #expect(ring.items(after: 9) == nil)
+  }
+
   @Test func overlappingReadsDoNoHarm() {
     let ring = FeedRing(capacity: 4)
     ring.start(at: Self.cursor(10))
