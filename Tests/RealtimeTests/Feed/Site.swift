@@ -85,14 +85,14 @@ final class Site: Sendable {
   }
 
   /// Runs the body beside the hub and the rooms, then stops them.
-  func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
+  func run(seconds: Int = 60, _ body: @escaping @Sendable () async throws -> Void) async throws {
     let group = ServiceGroup(
       configuration: .init(
         services: [.init(service: hub), .init(service: rooms)], logger: Self.logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await group.run() }
       do {
-        try await within(seconds: 60, body)
+        try await within(seconds: seconds, body)
       } catch {
         await group.triggerGracefulShutdown()
         throw error
