@@ -6,7 +6,7 @@ import UnixSignals
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures bookings, slot search, several nodes and the feed on this machine.",
-    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self, FeedBench.self, EchoBench.self])
+    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self, FeedBench.self, CrowdBench.self, EchoBench.self])
 }
 
 /// A benchmark that could not be carried out, or whose result is not to be trusted.

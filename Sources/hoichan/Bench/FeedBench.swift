@@ -146,7 +146,7 @@ struct FeedBench: AsyncParsableCommand {
   /// Milliseconds from each message's sending to each subscriber's reading it, sorted. Messages are known by their
   /// place: each subscriber gets all of them, and they are sent one after another. Two that a server swapped would trade
   /// a pause of the pace between them, and leave the sum as it is.
-  private static func latencies(_ parts: [FeedCrowd.Part], _ sent: [Int64]) -> [Double] {
+  static func latencies(_ parts: [FeedCrowd.Part], _ sent: [Int64]) -> [Double] {
     var latencies: [Int64] = []
     latencies.reserveCapacity(parts.reduce(0) { $0 + $1.arrivals.count })
     for part in parts {
@@ -202,7 +202,7 @@ struct FeedBench: AsyncParsableCommand {
   }
 
   /// A socket is a file, here and in the servers, which are given the same limit.
-  private static func raiseOpenFiles(to wanted: Int) throws {
+  static func raiseOpenFiles(to wanted: Int) throws {
     var limit = rlimit()
     let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     guard getrlimit(files, &limit) == 0 else { throw BenchFailure("the limit of open files can't be read") }

@@ -158,6 +158,13 @@ private final class CrowdThread: Sendable {
       connected.store(subscribers.count, ordering: .releasing)
     }
 
+    // What came together with the answers to the handshakes, to those who go on from a position.
+    let early = subscribers.reduce(0) { $0 + $1.messages }
+    if early > 0 {
+      lastArrival.store(Monotonic.now, ordering: .relaxed)
+      received.wrappingAdd(early, ordering: .releasing)
+    }
+
     var arrivals = [Int64](repeating: 0, count: numbers.count * window)
     while !isStopped.load(ordering: .acquiring) {
       let count = epoll_wait(poll, ready, Int32(Self.batch), 50)

@@ -23,6 +23,7 @@ struct FeedServer: Sendable {
   let pid: Int32
   /// What a subscriber's connection begins with.
   let handshake: [UInt8]
+  private let path: String
   private let token: String
   private let province: BenchProvince
 
@@ -33,6 +34,7 @@ struct FeedServer: Sendable {
     self.port = port
     self.publishingPort = publishingPort
     self.pid = pid
+    self.path = path
     self.token = token
     self.province = province
     // nats-server takes the password later, inside the first frame.
@@ -41,6 +43,13 @@ struct FeedServer: Sendable {
       "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(authorization)Connection: Upgrade\r\n"
       + "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     handshake = Array(request.utf8)
+  }
+
+  /// The same, for subscribers of hoichan who come back and go on from a position.
+  func following(after cursor: String) -> FeedServer {
+    FeedServer(
+      kind, port: port, publishingPort: publishingPort, pid: pid, path: path + "&after=\(cursor)", token: token,
+      province: province)
   }
 
   /// Starts it, runs the body, and stops it also when the body fails.

@@ -88,6 +88,32 @@ struct FeedSubscriber {
     close(descriptor)
   }
 
+  /// Reads nothing: what the system takes for it is little, and then the server has to keep the rest.
+  func stall() {
+    var bytes: Int32 = 4_096
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Comes, and leaves with the first event.
+  /// - Returns: milliseconds from connecting until that event was there.
+  static func firstEvent(_ server: FeedServer) throws -> Double {
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: bufferBytes, alignment: 64)
+    defer { buffer.deallocate() }
+    let carry = UnsafeMutableRawPointer.allocate(byteCount: carryBytes, alignment: 64)
+    defer { carry.deallocate() }
+    let begin = Monotonic.now
+    let joined = try join(server, number: 0)
+    var subscriber = joined.0
+    defer { subscriber.leave() }
+    try subscriber.begin(with: joined.rest, buffer, carry: carry)
+    while subscriber.messages == 0 {
+      var ready = pollfd(fd: subscriber.descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&ready, 1, 10_000) > 0 else { throw BenchFailure("no event came within 10 s") }
+      try subscriber.receive(buffer, carry: carry)
+    }
+    return Double(Monotonic.now - begin) / 1e6
+  }
+
   // MARK: Reading
 
   /// Takes what came together with the answer to the handshake.
