@@ -74,11 +74,11 @@ struct CrowdBench: AsyncParsableCommand {
   private func stall(_ province: BenchProvince, _ folder: BenchFolder) async throws {
     var found: [Stall] = []
     for round in 1...rounds {
-      let stall = try await FeedServer.use(.hoichan, province, in: folder) { server in try await stall(server) }
-      found.append(stall)
+      let one = try await FeedServer.use(.hoichan, province, in: folder) { server in try await measure(server) }
+      found.append(one)
       say(
-        "round \(round)  p99 \(stall.before.hundredths) ms, with \(stalled) of \(subscribers) stalled "
-          + "\(stall.during.hundredths) ms, \(stall.bytes / 1024 / stalled) KiB for each of these")
+        "round \(round)  p99 \(one.before.hundredths) ms, with \(stalled) of \(subscribers) stalled "
+          + "\(one.during.hundredths) ms, \(one.bytes / 1024 / stalled) KiB for each of these")
     }
     let ratio = found.map { $0.during / $0.before }.median
     check(
@@ -88,7 +88,7 @@ struct CrowdBench: AsyncParsableCommand {
     check("memory", most <= Self.stalledBytes, "\(most / 1024) KiB for each, of \(Self.stalledBytes / 1024)")
   }
 
-  private func stall(_ server: FeedServer) async throws -> Stall {
+  private func measure(_ server: FeedServer) async throws -> Stall {
     // The same number of readers both times: those who will stall read at first.
     let (before, _) = try await FeedCrowd.use(stalled, of: server, threads: 1, window: 0) { _ in
       try await p99(server)
