@@ -6,19 +6,20 @@ line on stdout that begins with `ok` or `FAILED`.
 import argparse
 import collections
 import json
+import os
 import pathlib
 import random
+import secrets
 import selectors
-import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "failover"))
 from cluster import Node  # noqa: E402
 from load import Booker, find_slots, share_out, sign_in  # noqa: E402
-from machine import wait_until  # noqa: E402
 
 WORKERS = 2
 TROUBLE = 15  # seconds between two troubles of a reader, on average
@@ -26,16 +27,12 @@ CURSOR = slice(26, 58)  # in {"kind":"event","cursor":"…","event":{…}} and {
 EVENT = slice(68, -1)
 
 
-def say(*words):
-    print(*words, file=sys.stderr, flush=True)
-
-
 class Reader:
     """One reader; all of them share a thread. It keeps what it was shown as bytes that equal readers share."""
 
     def __init__(self, number: int, port: int, token: str, cursor: str, shown: dict):
         self.number, self.port, self.token, self.cursor, self.shown = number, port, token, cursor, shown
-        self.record, self.wrong = [], []
+        self.record, self.wrong, self.closes = [], [], []
         self.connections = self.resets = self.stalls = 0
         self.socket, self.again = None, 0.0
         self.rest, self.is_open, self.stalled_until = b"", False, 0.0
@@ -124,6 +121,7 @@ class Reader:
             elif opcode == 9:
                 self.answer(payload)
             elif opcode == 8:
+                self.closes.append(int.from_bytes(payload[:2], "big"))
                 self.drop(selector)
         self.rest = self.rest[at:]
 
@@ -172,9 +170,33 @@ def read_log(caller, after: str) -> list:
             return events
 
 
+def revoke(node, root: str, cursor: str) -> tuple[float, list]:
+    """Seconds from the end of `hoichan token revoke` until its reader was sent away; what it was closed with."""
+
+    def command(*words):
+        done = subprocess.run([node.binary, "token", *words], env={**os.environ, **node.env}, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    token = command("create", "readers", "--role", "monitor", "--facility", root)
+    selector, reader = selectors.DefaultSelector(), Reader(0, node.port, token, cursor, {})
+    for _ in range(200):  # A token takes effect within a second.
+        turn([reader], selector)
+        if reader.is_open:
+            break
+        reader.wrong.clear()
+    command("revoke", "readers")
+    end, reader.closes = time.monotonic(), []
+    while not reader.closes and time.monotonic() < end + 30:
+        turn([reader], selector)
+    took, closes = time.monotonic() - end, list(reader.closes)
+    reader.drop(selector)
+    return took, closes
+
+
 def run(options):
     folder = options.folder
     node = Node("feed", options.binary, folder, f"sqlite:{folder}/hoichan.sqlite")
+    node.env["HOICHAN_SECRET_KEY"] = secrets.token_urlsafe(32)
     # It fills the database the first time, and only serves it after that.
     node.start("demo", "--port", node.port, "--data", folder)
     node.await_ready(180)
@@ -207,6 +229,7 @@ def run(options):
     for worker in workers:
         while worker.is_alive():
             turn(readers, selector)
+    admin.close()  # Its connection was another server's.
     log = read_log(admin, begin)
     patience = time.monotonic() + 60
     while time.monotonic() < patience and any(len(reader.record) < len(log) and not reader.wrong for reader in readers):
@@ -214,12 +237,13 @@ def run(options):
     for reader in readers:
         reader.drop(selector)
     log = read_log(admin, begin)
-    node.child.signal(signal.SIGTERM)
-    report(readers, workers, log, kills, options.seconds)
+    root = sign_in(node.port, "giamsat").good("GET", "/api/v1/session")["grants"][0]["facilities"][0]
+    revoked = revoke(node, root, begin)
     node.child.stop(40)
+    report(readers, workers, log, kills, options.seconds, revoked)
 
 
-def report(readers, workers, log, kills, seconds):
+def report(readers, workers, log, kills, seconds, revoked):
     failed = False
 
     def check(name, good, detail):
@@ -249,6 +273,8 @@ def report(readers, workers, log, kills, seconds):
     )  # fmt: skip
     wrong = [text for one in [*readers, *workers] for text in one.wrong]
     check("nothing unexpected was answered", not wrong, "; ".join(wrong[:3]) or f"{acknowledged} bookings were acknowledged")
+    took, closes = revoked
+    check("a revoked session is closed within a second", took < 1 and closes == [4401], f"{took:.2f} s, {closes}")
     check("the run was one", kills >= seconds // 15 and len(log) >= 100, f"{kills} kills, {len(log)} events")
     sys.exit(1 if failed else 0)
 

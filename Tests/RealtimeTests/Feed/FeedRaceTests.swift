@@ -124,7 +124,7 @@ private final class FeedSeat: ChannelOutboundHandler, SocketDelegate {
   typealias OutboundIn = ByteBuffer
 
   private let seen: SeenLog
-  private var socket: Socket?
+  private var socket: Realtime.Socket?
   private var reader: (any SocketDelegate)?
   private var finish: CheckedContinuation<Void, Never>?
   private var isGivenUp = false
@@ -238,7 +238,7 @@ private final class FeedSeat: ChannelOutboundHandler, SocketDelegate {
 
   // MARK: The socket's own delegate, before any reader
 
-  func opened(_ socket: Socket) { self.socket = socket }
-  func received(_ message: SocketMessage, on socket: Socket) {}
-  func closed(_ socket: Socket, _ closure: SocketClosure) {}
+  func opened(_ socket: Realtime.Socket) { self.socket = socket }
+  func received(_ message: SocketMessage, on socket: Realtime.Socket) {}
+  func closed(_ socket: Realtime.Socket, _ closure: SocketClosure) {}
 }
