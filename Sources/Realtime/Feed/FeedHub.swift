@@ -124,9 +124,10 @@ package final class FeedHub: Service {
   /// The ring begins, unless it has: somebody follows from here on. It begins with the newest events of the log, read
   /// once: after a restart all come back at the same time, and what they missed is not read for each of them.
   func begin(at bounds: LogBounds) async throws {
-    if ring.head == nil { try await beginning.run { try await fill(bounds) } }
+    let isFirst = ring.head == nil
+    if isFirst { try await beginning.run { try await fill(bounds) } }
     // What was written since that head was read may have been passed over as nobody's.
-    if ring.head != bounds.head { hear(nil) }
+    if isFirst || ring.head != bounds.head { hear(nil) }
   }
 
   private func fill(_ bounds: LogBounds) async throws {
