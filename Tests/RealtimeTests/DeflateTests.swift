@@ -10,7 +10,8 @@ import Testing
   func whatIsCompressedExpandsToTheSame(windowBits: Int) throws {
     var random = SystemRandomNumberGenerator()
     let deflater = Deflater.with(PermessageDeflate(serverWindowBits: windowBits))
-    for length in [128, 129, 1_000, 65_537, 300_000] {
+    // Also those that fill the buffers of the expansion to the last byte.
+    for length in [128, 129, 1_000, 1_023, 1_024, 1_025, 3_072, 7_168, 65_537, 300_000] {
       // Few letters, so that it can be shorter, and long enough to refer back beyond every window.
       let message = ByteBuffer(bytes: (0..<length).map { _ in UInt8.random(in: 97...100, using: &random) })
       let packed = try #require(deflater.compress(message))

@@ -115,11 +115,10 @@ package enum Inflater {
         guard stream.pointee.avail_in > 0 else { return nil }
         guard inflateReset(stream) == Z_OK else { return broken }
       case Z_OK, Z_BUF_ERROR:
-        if stream.pointee.avail_out > 0, stream.pointee.avail_in == 0 {
-          // Bit 7 of data_type: a block has just ended, as the ending has to make it.
-          return stream.pointee.data_type & 128 != 0 ? nil : broken
-        }
-        if status == Z_BUF_ERROR, stream.pointee.avail_out > 0 { return broken }
+        // Bit 7 of data_type: a block has just ended, as the ending has to make it. Looked at before it is asked for
+        // more, since that begins the next block.
+        if stream.pointee.avail_in == 0, stream.pointee.data_type & 128 != 0 { return nil }
+        if stream.pointee.avail_out > 0, stream.pointee.avail_in == 0 || status == Z_BUF_ERROR { return broken }
       default:
         return broken
       }
