@@ -13,7 +13,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
-let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(
@@ -77,13 +77,15 @@ let package = Package(
     .target(
       name: "Realtime",
       dependencies: [
-        "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, nioHTTPTypes,
+        "CZlib", "Domain", "Coordinator", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, nioHTTPTypes,
         nioHTTPTypesHTTP1, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle, logging, metrics,
         crypto,
       ],
       swiftSettings: strict),
     // glibc's malloc settings, which Swift's Glibc module leaves out.
     .systemLibrary(name: "CMalloc"),
+    // For the load of `hoichan bench feed`.
+    .systemLibrary(name: "CEpoll"),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "Server",
@@ -97,9 +99,9 @@ let package = Package(
     .executableTarget(
       name: "hoichan",
       dependencies: [
-        "CMalloc", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime", "Server",
-        arguments,
-        configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix,
+        "CMalloc", "CEpoll", "Domain", "Coordinator", "Storage", "StorageSQLite", "StoragePostgres", "Realtime",
+        "Server", arguments,
+        configuration, system, lifecycle, logging, metrics, crypto, nioCore, nioPosix, httpTypes, hummingbirdCore,
       ],
       resources: [.copy("Resources")],
       swiftSettings: strict),
@@ -117,7 +119,7 @@ let package = Package(
       name: "RealtimeTests",
       dependencies: [
         "Domain", "Coordinator", "Realtime", "Storage", "StorageSQLite", nioCore, nioEmbedded,
-        nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
+        nioPosix, nioHTTP1, nioHTTPTypes, nioSSL, httpTypes, hummingbirdCore, hummingbirdTLS, lifecycle,
         logging,
       ],
       swiftSettings: strict),
@@ -130,3 +132,11 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Only for ops/fuzz, which builds it in a folder of its own: libFuzzer brings the program's start.
+if Context.environment["HOICHAN_FUZZ"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzFrames", dependencies: ["Realtime", nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
+      swiftSettings: strict))
+}

@@ -1,4 +1,4 @@
-# Shared by ops/run and ops/test: find what is missing, install it, or say in one sentence what stands in the way.
+# Shared by ops/run, ops/test and ops/bench: find what is missing, install it, or say in one sentence what stands in the way.
 # shellcheck shell=bash
 
 # The oldest Swift whose compiler accepts this package.
@@ -78,6 +78,18 @@ pick_python() {
   need_packages python3 python3-venv
   /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or newer is needed."
   echo /usr/bin/python3
+}
+
+# pick_python2: prints a Python 2.7 that works; false when there is none. pyenv's own `python2.7` fails unless one is chosen.
+pick_python2() {
+  local candidate
+  for candidate in python2.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7; do
+    if "$candidate" -c 'import ssl, sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return 0
+    fi
+  done
+  return 1
 }
 
 # need_venv DIR REQUIREMENTS: makes the virtual environment once, and again only when the requirements change.

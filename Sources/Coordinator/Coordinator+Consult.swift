@@ -62,11 +62,7 @@ extension Coordinator {
     let now = now()
     let caller = call.caller
     var filter = filter
-    filter.reach = ConsultReach(
-      facilities: [Role.station, .dispatcher, .monitor, .admin, .auditor].reduce(into: []) {
-        $0.formUnion(caller.scopes[$1] ?? [])
-      }, practitioner: caller.has(.specialist) ? caller.practitionerId : nil,
-      specialty: caller.has(.specialist) ? caller.specialty : nil)
+    filter.reach = ConsultReach(caller)
     let reachable = filter
     try page.requireUUID()
     let (items, next) = try await store.read { tx in
@@ -98,7 +94,7 @@ extension Coordinator {
   }
 
   /// Writes who read which patients' records; only what is new within five minutes costs a write.
-  private func logReads(_ consults: [Consult], by caller: Caller, vehicles: [String], at now: Instant) async throws {
+  func logReads(_ consults: [Consult], by caller: Caller, vehicles: [String], at now: Instant) async throws {
     try await log(consults.compactMap { AccessEntry(reading: $0, vehicles: vehicles, by: caller, at: now) })
   }
 
@@ -107,6 +103,22 @@ extension Coordinator {
     let new = try await store.read { try $0.unlogged(entries) }
     guard !new.isEmpty else { return }
     try await store.write { try $0.log(new) }
+  }
+}
+
+extension ConsultReach {
+  /// The consults that the caller may see, and perhaps some more: one by one `Caller.may` decides.
+  init(_ caller: Caller) {
+    self.init(
+      facilities: caller.listed, practitioner: caller.has(.specialist) ? caller.practitionerId : nil,
+      specialty: caller.has(.specialist) ? caller.specialty : nil)
+  }
+}
+
+extension Caller {
+  /// Facilities whose consults and trips the caller is shown as such, not as the one who treats or rides.
+  var listed: Set<String> {
+    [Role.station, .dispatcher, .monitor, .admin, .auditor].reduce(into: []) { $0.formUnion(scopes[$1] ?? []) }
   }
 }
 

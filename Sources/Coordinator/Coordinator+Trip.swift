@@ -77,27 +77,31 @@ extension Coordinator {
     let caller = call.caller
     try page.requireUUID()
     var filter = filter
-    filter.reach = TripReach(
-      facilities: [Role.station, .dispatcher, .monitor, .admin, .auditor].reduce(into: []) {
-        $0.formUnion(caller.scopes[$1] ?? [])
-      }, vehicle: caller.has(.crew) ? caller.vehicleId : nil,
-      practitioner: caller.has(.specialist) ? caller.practitionerId : nil)
+    filter.reach = TripReach(caller)
     let reachable = filter
     let (items, read, next) = try await store.read { tx in
-      let (trips, next) = try page.fill {
-        try tx.trips(reachable, page: $0)
-      } id: {
-        $0.id
-      } where: {
-        caller.may(.seeTrip(try Self.scope(of: $0, tx))) == .allowed
-      }
-      return (
-        try trips.map { try Self.json($0, tx, caller, directory, now: now) },
-        try trips.compactMap { AccessEntry(reading: $0, scope: try Self.scope(of: $0, tx), by: caller, at: now) }, next
-      )
+      try Self.list(tx, caller, reachable, page: page, directory, now: now)
     }
     try await log(read)
     return .list(items, next: next)
+  }
+
+  /// A page of the trips that the caller may see, in their wire form, with the readings of patients that this is.
+  static func list(
+    _ tx: any StoreTransaction, _ caller: Caller, _ filter: TripFilter, page: Page, _ directory: Directory,
+    now: Instant, where isWanted: (Trip) -> Bool = { _ in true }
+  ) throws -> (items: [JSON], read: [AccessEntry], next: String?) {
+    let (trips, next) = try page.fill {
+      try tx.trips(filter, page: $0)
+    } id: {
+      $0.id
+    } where: {
+      try isWanted($0) && caller.may(.seeTrip(scope(of: $0, tx))) == .allowed
+    }
+    return (
+      try trips.map { try json($0, tx, caller, directory, now: now) },
+      try trips.compactMap { AccessEntry(reading: $0, scope: try scope(of: $0, tx), by: caller, at: now) }, next
+    )
   }
 
   /// Plans a trip anew: vehicle, destination, priority, or its consult.
@@ -204,6 +208,15 @@ extension Coordinator {
       "allowed": records ? .strings(machine.allowed.map(\.rawValue)) : [],
       "links": .array(shared.map { ["id": .string($0.id), "expiresAt": .instant($0.expiresAt)] }),
     ])
+  }
+}
+
+extension TripReach {
+  /// The trips that the caller may see, and perhaps some more: one by one `Caller.may` decides.
+  init(_ caller: Caller) {
+    self.init(
+      facilities: caller.listed, vehicle: caller.has(.crew) ? caller.vehicleId : nil,
+      practitioner: caller.has(.specialist) ? caller.practitionerId : nil)
   }
 }
 

@@ -15,17 +15,20 @@ package struct Coordinator: Sendable {
   /// Where positions and presence go: to whoever watches now, and nowhere else.
   let publish: @Sendable (VolatileEvent) -> Void
   let publicURL: @Sendable () -> String
+  /// Whether webhooks may go to the own machine and network.
+  package let allowsLocalReceivers: Bool
   package let logger: Logger
 
   package init(
     store: any Store, secrets: Secrets, publicURL: @escaping @Sendable () -> String, logger: Logger,
     now: @escaping @Sendable () -> Instant = { .system }, passwords: PasswordHasher = PasswordHasher(),
-    publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }
+    allowsLocalReceivers: Bool = false, publish: @escaping @Sendable (VolatileEvent) -> Void = { _ in }
   ) {
     self.store = store
     self.now = now
     self.secrets = secrets
     self.publicURL = publicURL
+    self.allowsLocalReceivers = allowsLocalReceivers
     self.passwords = passwords
     self.publish = publish
     self.logger = logger

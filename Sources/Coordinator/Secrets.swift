@@ -6,6 +6,7 @@ import Foundation
 package struct Secrets: Sendable {
   private let anchorKey: SymmetricKey
   private let answerKey: SymmetricKey
+  private let webhookKey: SymmetricKey
   /// Tells whether two nodes have the same key, and nothing about it.
   package let fingerprint: String
 
@@ -17,13 +18,17 @@ package struct Secrets: Sendable {
     }
     anchorKey = derive("anchor")
     answerKey = derive("answer")
+    webhookKey = derive("webhook")
     fingerprint = derive("fingerprint").withUnsafeBytes { Self.hex(Array($0.prefix(8))) }
   }
 
   /// 256 bits of chance, in base64url: tokens, tickets, links.
-  package static func random() -> String {
+  package static func random() -> String { Base64URL.encode(randomBytes()) }
+
+  /// 256 bits of chance.
+  static func randomBytes() -> [UInt8] {
     var generator = SystemRandomNumberGenerator()
-    return Base64URL.encode((0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    return (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }
 
   /// How such a secret is stored. It has too much chance in it to be guessed, so a plain hash will do.
@@ -47,5 +52,16 @@ package struct Secrets: Sendable {
 
   func open(_ sealed: [UInt8]) throws -> [UInt8] {
     try Array(AES.GCM.open(AES.GCM.SealedBox(combined: sealed), using: answerKey))
+  }
+
+  /// What a webhook's deliveries are signed with must be known each time: it cannot be stored as a hash, and stands
+  /// sealed in its row and good for that row only.
+  func sealWebhookSecret(_ secret: [UInt8], of id: String) throws -> [UInt8] {
+    try AES.GCM.seal(secret, using: webhookKey, authenticating: Array(id.utf8)).combined.map(Array.init) ?? []
+  }
+
+  func openWebhookSecret(_ sealed: [UInt8], of id: String) throws -> [UInt8] {
+    try Array(
+      AES.GCM.open(AES.GCM.SealedBox(combined: sealed), using: webhookKey, authenticating: Array(id.utf8)))
   }
 }

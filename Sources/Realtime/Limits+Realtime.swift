@@ -4,6 +4,8 @@ import Domain
 extension Limits {
   /// Events that are filtered, joined into one buffer and written at a time.
   package static let feedPage = 128
+  /// The newest events with which the ring begins, read when the first reader comes.
+  package static let ringBeginning = 8_192
   /// Pages a reader gets in one turn of its loop; then the others have theirs.
   package static let pagesPerTurn = 4
   /// Pages of the log that are read at a time for readers who are behind the ring.
@@ -15,6 +17,19 @@ extension Limits {
   /// Messages a feed's client may send in a minute: none is expected.
   package static let feedMessages = 60
   package static let feedMessageBytes = 4 * 1024
+
+  /// How long a webhook's receiver may take, from looking up its name to the end of its answer.
+  package static let webhookSeconds: Int64 = 15
+  package static let webhookConnectSeconds: Int64 = 5
+  /// Addresses of a name that are tried.
+  package static let webhookAddresses = 3
+  /// Bytes of a receiver's answer that are read, only to be dropped.
+  package static let webhookAnswerBytes = 64 * 1024
+  package static let webhookHeaderBytes = 16 * 1024
+  /// Passes over the webhooks begin no closer to one another: what comes in between goes with the next.
+  package static let webhookPassMilliseconds = 100
+  /// How long a position is kept in memory only that moved past events that were not for the webhook.
+  package static let webhookBookmarkSeconds = 10
 
   /// Bytes of messages that wait for one seat's resume, beside `undelivered`, their number.
   package static let undeliveredBytes = 1024 * 1024

@@ -8,12 +8,13 @@ extension HTTPServer {
   /// - Parameters:
   ///   - version: the program's, for the description.
   ///   - live: what Realtime does with sockets and streams.
+  ///   - testWebhook: what Realtime does to try a receiver.
   ///   - checks: what `/readyz` asks besides the database.
   ///   - signedOut: told of a session that ended, so that its sockets close at once.
   /// - Throws: when a page's template or file is missing.
   package static func assemble(
     _ coordinator: Coordinator, settings: ServerSettings, registry: PrometheusRegistry, version: String,
-    live: EventRoutes.Live, checks: [OperationRoutes.Check] = [],
+    live: EventRoutes.Live, testWebhook: @escaping WebhookRoutes.Test, checks: [OperationRoutes.Check] = [],
     signedOut: @escaping @Sendable (Caller) async -> Void = { _ in }
   ) throws -> HTTPServer {
     RequestMetrics.describe(in: registry)
@@ -24,12 +25,15 @@ extension HTTPServer {
       SessionRoutes(coordinator, settings: settings, signedOut: signedOut).endpoints
       + DirectoryRoutes(coordinator).endpoints + ConsultRoutes(coordinator).endpoints
       + TripRoutes(coordinator).endpoints + EventRoutes(coordinator, live: live).endpoints
+      + WebhookRoutes(coordinator, test: testWebhook).endpoints
       + PeopleRoutes(coordinator).endpoints + ProblemRoutes().endpoints
       + OperationRoutes(checks: [database, node] + checks, registry: registry).endpoints
+    let described = api + [OperationRoutes.socketDescription(of: api, version: version)]
     let services = EndpointServices(settings: settings, metrics: registry, errorPage: pages.errorPage) {
       try await coordinator.authenticate(token: $0)
     }
     return HTTPServer(
-      endpoints: api + [OperationRoutes.description(of: api, version: version)] + pages.endpoints, services: services)
+      endpoints: described + [OperationRoutes.description(of: described, version: version)] + pages.endpoints,
+      services: services)
   }
 }

@@ -41,12 +41,14 @@ package struct HTTPServer: Sendable {
     _ responder: some HTTPResponder<AppContext>, _ settings: ServerSettings, logger: Logger,
     onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
   ) throws -> some Service {
-    Application(
+    let connections = connections(settings)
+    let application = Application(
       responder: responder,
-      server: try builder(settings),
+      server: try builder(settings, connections),
       configuration: .init(address: .hostname(settings.host, port: settings.port), backlog: 1_024),
       onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? settings.port) },
       logger: logger)
+    return DrainedServer(server: application, connections: connections)
   }
 
   /// How many connections are held at once, all in all and from one address.
@@ -56,8 +58,10 @@ package struct HTTPServer: Sendable {
     }
   }
 
-  private static func builder(_ settings: ServerSettings) throws -> HTTPServerBuilder {
-    let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections(settings)))
+  private static func builder(
+    _ settings: ServerSettings, _ connections: ConnectionLimits
+  ) throws -> HTTPServerBuilder {
+    let plain = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
     guard let tls = settings.tls else { return plain }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: try Self.reading(tls.certificate) { try NIOSSLCertificate.fromPEMFile($0) }.map {

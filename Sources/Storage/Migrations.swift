@@ -23,7 +23,21 @@ package enum Migrations {
   package static let all: [Migration] = [
     Migration(number: 1, name: "first release", script: Schema.release1, neededBy: 1),
     Migration(number: 2, name: "several nodes", script: Schema.release2, neededBy: 2),
+    Migration(number: eventArchive, name: "event archive", script: Schema.release3, neededBy: 2),
+    Migration(number: 4, name: "webhooks", script: Schema.release4, neededBy: 2),
   ]
+
+  /// What a release must know once events were archived: it would take the rest of the log for the whole.
+  package static let eventArchive: Int64 = 3
+
+  /// From now on no release may start that does not know this step, though the schema alone would not mind.
+  static func require(_ number: Int64, on connection: any SQLConnection) throws {
+    if try Self.needed(connection) ?? 0 < number { try connection.post(SQLs.setNeeded, [.text(String(number))]) }
+  }
+
+  private static func needed(_ connection: any SQLConnection) throws -> Int64? {
+    try connection.first(SQLs.needed, []) { $0.text(0) }.flatMap { Int64($0) }
+  }
 
   /// Brings the schema up to date inside the open transaction, under the engine's lock. Returns what it ran.
   ///
@@ -38,9 +52,7 @@ package enum Migrations {
       try connection.script(migration.script)
       try connection.run(SQLs.record, [.int(migration.number), .text(migration.name), .instant(now)])
     }
-    if !wanted.isEmpty, let needed = migrations.map(\.neededBy).max() {
-      try connection.run(SQLs.setNeeded, [.text(String(needed))])
-    }
+    if !wanted.isEmpty, let needed = migrations.map(\.neededBy).max() { try require(needed, on: connection) }
     return wanted
   }
 
@@ -52,7 +64,7 @@ package enum Migrations {
     let done = try connection.rows(SQLs.done, []) { $0.int(0) }
     let known = migrations.last?.number ?? 0
     guard let last = done.max(), last > known else { return done }
-    let needed = try connection.first(SQLs.needed, []) { $0.text(0) }.flatMap { Int64($0) } ?? last
+    let needed = try Self.needed(connection) ?? last
     guard needed <= known else {
       throw NewerSchema(description: "the database has schema \(last), which is newer than this release knows")
     }

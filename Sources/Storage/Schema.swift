@@ -4,8 +4,9 @@ package enum Schema {
   package static let tables = [
     "meta", "setting", "facility", "practitioner", "schedule_session", "vehicle", "cell_offset", "claim", "consult",
     "consult_document", "consult_reason", "appointment", "outcome", "trip", "trip_milestone", "trip_position",
-    "trip_link", "person", "session", "ticket", "kept_answer", "deadline", "event", "access_log", "anchor",
-    "event_outbox", "access_outbox", "lease", "node", "node_message", "call_room",
+    "trip_link", "person", "session", "ticket", "kept_answer", "deadline", "event", "event_archive", "access_log",
+    "anchor", "event_outbox", "access_outbox", "lease", "node", "node_message", "call_room",
+    "webhook",
   ]
 
   static let migrationTable = """
@@ -180,5 +181,26 @@ package enum Schema {
     CREATE TABLE call_room (
       consult TEXT NOT NULL PRIMARY KEY REFERENCES consult (id), node TEXT, term BIGINT NOT NULL,
       document TEXT NOT NULL) /* clustered */;
+    """
+
+  /// The feed offers the newer part of the log only.
+  static let release3 = """
+    /* What the feed does not offer any more, as it stood in the log: the audit's, and chained on to what is offered. */
+    CREATE TABLE event_archive (
+      seq BIGINT NOT NULL PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, time BIGINT NOT NULL, subject TEXT NOT NULL,
+      facilities TEXT NOT NULL, specialty TEXT, actor TEXT NOT NULL, data TEXT NOT NULL, chain BYTEA NOT NULL);
+    """
+
+  /// Events that are sent to others' addresses.
+  static let release4 = """
+    /* Progress grows with every write: what became of a delivery counts only for the row that it was begun with. */
+    CREATE TABLE webhook (
+      id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, progress BIGINT NOT NULL, url TEXT NOT NULL,
+      secret BYTEA NOT NULL, facilities TEXT NOT NULL, event_filter TEXT NOT NULL, created_at BIGINT NOT NULL,
+      created_by TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('active', 'paused')), pause_reason TEXT,
+      cursor TEXT NOT NULL, failing_since BIGINT, attempts BIGINT NOT NULL, next_attempt_at BIGINT,
+      last_attempt_at BIGINT, last_delivered_at BIGINT, last_status BIGINT, last_error TEXT,
+      CHECK ((state = 'active') = (pause_reason IS NULL))) /* clustered */;
+    INSERT INTO lease (name, holder, term, until_at) VALUES ('webhooks', '', 0, 0);
     """
 }

@@ -5,6 +5,8 @@ import Domain
 package struct VerificationReport: Sendable, Equatable {
   /// Rows that were checked.
   package var events = 0
+  /// Those of them that the feed does not offer any more.
+  package var archivedEvents = 0
   package var anchors = 0
   package var accessEntries = 0
   package var bookedConsults = 0
@@ -24,10 +26,10 @@ package struct VerificationReport: Sendable, Equatable {
   }
 
   package static func == (left: Self, right: Self) -> Bool {
-    left.events == right.events && left.anchors == right.anchors && left.accessEntries == right.accessEntries
-      && left.bookedConsults == right.bookedConsults && left.outcomes == right.outcomes
-      && left.signatures == right.signatures && left.head == right.head && left.problems == right.problems
-      && left.problemCount == right.problemCount
+    left.events == right.events && left.archivedEvents == right.archivedEvents && left.anchors == right.anchors
+      && left.accessEntries == right.accessEntries && left.bookedConsults == right.bookedConsults
+      && left.outcomes == right.outcomes && left.signatures == right.signatures && left.head == right.head
+      && left.problems == right.problems && left.problemCount == right.problemCount
   }
 }
 
@@ -76,8 +78,20 @@ extension SQLTransaction {
   }
 
   private func verifyEvents(_ walk: inout ChainWalk, _ report: inout VerificationReport) throws {
+    // The archive is the beginning of the same chain.
+    try verifyEvents(&walk, &report, archivedEvents(after:limit:))
+    report.archivedEvents = report.events
+    try verifyEvents(&walk, &report, events(after:limit:))
+    walk.end(&report)
+    report.head = (walk.seq, walk.chain)
+  }
+
+  private func verifyEvents(
+    _ walk: inout ChainWalk, _ report: inout VerificationReport,
+    _ read: (_ after: Int64, _ limit: Int) throws -> [EventRecord]
+  ) throws {
     while true {
-      let page = try events(after: walk.seq, limit: Limits.verifiedPage)
+      let page = try read(walk.seq, Limits.verifiedPage)
       for event in page {
         walk.step(to: event.seq, event.chain, event.canonicalBytes, &report)
         try verifySignature(of: event, &report)
@@ -85,8 +99,6 @@ extension SQLTransaction {
       }
       if page.count < Limits.verifiedPage { break }
     }
-    walk.end(&report)
-    report.head = (walk.seq, walk.chain)
   }
 
   /// The log holds the SHA-256 of what was signed, so that a changed document is found even if its hash was changed too.

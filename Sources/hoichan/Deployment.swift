@@ -46,7 +46,8 @@ struct Deployment {
     }
     let publicURL = settings.server.publicURL ?? Self.address(settings)
     coordinator = Coordinator(
-      store: store, secrets: secrets, publicURL: { publicURL }, logger: logger, publish: publish)
+      store: store, secrets: secrets, publicURL: { publicURL }, logger: logger,
+      allowsLocalReceivers: settings.allowsLocalReceivers, publish: publish)
   }
 
   /// - Parameter port: what was bound, where the setting is 0.

@@ -10,6 +10,6 @@ struct Hoichan: AsyncParsableCommand {
       ServeCommand.self, DemoCommand.self, ImportCommand.self, UserCommand.self, TokenCommand.self,
       EventsCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, CopyCommand.self,
       MigrateCommand.self,
-      OpenAPICommand.self, BenchCommand.self,
+      OpenAPICommand.self, AsyncAPICommand.self, BenchCommand.self,
     ])
 }

@@ -71,12 +71,18 @@ struct Settings {
   /// The settings, as a file names them: `{"log": {"level": "info"}}`.
   static let names: Set<String> = [
     "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
-    "turn.urls", "turn.secret", "tiles.url", "limit.requests", "limit.signins", "limit.sockets",
+    "turn.urls", "turn.secret", "tiles.url", "webhook.private", "limit.requests", "limit.signins", "limit.sockets",
+    "events.keep.days", "events.keep.count", "feed.memory.mb",
   ]
 
   var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
+  var retention: EventRetention
+  /// What the newest events may take in memory, in bytes.
+  var feedMemory: Int
+  /// Whether webhooks may go to the own machine and network.
+  var allowsLocalReceivers: Bool
   var server: ServerSettings
 
   init(_ config: ConfigReader) throws {
@@ -95,6 +101,16 @@ struct Settings {
       throw ValidationError("HOICHAN_LOG_LEVEL: '\(level)' is no level; info is usual.")
     }
     logLevel = parsed
+    // A year that has a leap day: whoever comes once a year still goes on from where they were.
+    retention = EventRetention(
+      age: try Self.bound(text("events.keep.days") ?? "366", "HOICHAN_EVENTS_KEEP_DAYS").map { .days($0) },
+      count: try Self.bound(text("events.keep.count") ?? "0", "HOICHAN_EVENTS_KEEP_COUNT"))
+    feedMemory = try text("feed.memory.mb").map(Self.feedBytes) ?? Limits.feedMemory
+    let local = text("webhook.private") ?? "0"
+    guard ["0", "1"].contains(local) else {
+      throw ValidationError("HOICHAN_WEBHOOK_PRIVATE: '\(local)' is neither 0 nor 1.")
+    }
+    allowsLocalReceivers = local == "1"
 
     server = ServerSettings()
     (server.host, server.port) = try Self.address(text("listen") ?? "127.0.0.1:8080")
@@ -126,6 +142,23 @@ struct Settings {
       server.signInAddressRate = rate
     }
     try Self.limit(text("limit.sockets"), "HOICHAN_LIMIT_SOCKETS") { server.connectionsPerAddress = Int($0) }
+  }
+
+  /// 0 is no bound.
+  private static func bound(_ text: String, _ name: String) throws -> Int64? {
+    guard let value = Int64(text), (0...1_000_000_000).contains(value) else {
+      throw ValidationError("\(name): '\(text)' is no whole number from 0 on; 0 keeps all.")
+    }
+    return value == 0 ? nil : value
+  }
+
+  private static func feedBytes(_ text: String) throws -> Int {
+    let range = Limits.feedMemoryMebibytes
+    guard let mebibytes = Int(text), range.contains(mebibytes) else {
+      throw ValidationError(
+        "HOICHAN_FEED_MEMORY_MB: '\(text)' is no whole number from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return mebibytes * 1024 * 1024
   }
 
   private static func limit(_ text: String?, _ name: String, _ set: (Double) -> Void) throws {

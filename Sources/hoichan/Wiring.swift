@@ -41,10 +41,13 @@ enum Wiring {
     var serverSettings = settings.server
     serverSettings.isDemo = isDemo
     for (label, help) in settings.database.metricDescriptions { registry.describe(label, help) }
-    let app = try App(deployment, serverSettings, publisher: publisher, registry: registry)
+    let app = try App(
+      deployment, serverSettings, feedMemory: settings.feedMemory, publisher: publisher, registry: registry)
     let node = NodeService(deployment.store, settings)
     var services: [any Service] = [
-      DeadlineService(coordinator: deployment.coordinator, logger: logger), app.hub, app.rooms,
+      DeadlineService(coordinator: deployment.coordinator, logger: logger),
+      RetentionService(coordinator: deployment.coordinator, retention: settings.retention, logger: logger), app.hub,
+      app.rooms, app.webhooks,
     ]
     if live { services.append(LiveTraffic(coordinator: deployment.coordinator, logger: logger)) }
     // They end in reverse: the server stops taking requests first, while the feed still says good-bye.
@@ -65,7 +68,12 @@ enum Wiring {
   }
 
   /// The description of the interface, without serving it.
-  static func openAPI() async throws -> [UInt8] {
+  static func openAPI() async throws -> [UInt8] { try await describe { OpenAPIDocument($0, version: version).json } }
+
+  /// The description of its sockets.
+  static func asyncAPI() async throws -> [UInt8] { try await describe { AsyncAPIDocument($0, version: version).json } }
+
+  private static func describe(_ document: ([Endpoint]) -> JSON) async throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory.appending(
       path: "hoichan-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -74,39 +82,47 @@ enum Wiring {
     let logger = Logger(label: "hoichan", factory: { _ in SwiftLogNoOpLogHandler() })
     let deployment = try await Deployment(settings, .make, logger: logger)
     defer { deployment.store.close() }
-    let app = try App(deployment, settings.server, publisher: FeedPublisher(), registry: PrometheusRegistry())
-    return OpenAPIDocument(app.server.endpoints, version: version).json.bytes
+    let app = try App(
+      deployment, settings.server, feedMemory: settings.feedMemory, publisher: FeedPublisher(),
+      registry: PrometheusRegistry())
+    return document(app.server.endpoints).bytes
   }
 }
 
-/// Everything that answers: the hub, the rooms, and the server over them.
+/// Everything that answers: the hub, the rooms, what sends events out, and the server over them.
 struct App {
   let hub: FeedHub
   let rooms: CallRooms
+  let webhooks: WebhookService
   let server: HTTPServer
 
   init(
-    _ deployment: Deployment, _ settings: ServerSettings, publisher: FeedPublisher, registry: PrometheusRegistry
+    _ deployment: Deployment, _ settings: ServerSettings, feedMemory: Int, publisher: FeedPublisher,
+    registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator
-    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions {
+    for (label, help) in FeedMetrics.descriptions + CallMetrics.descriptions + WebhookMetrics.descriptions {
       registry.describe(label, help)
     }
-    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger)
+    let hub = FeedHub(coordinator, publisher: publisher, logger: deployment.logger, memory: feedMemory)
     let rooms = CallRooms(
       coordinator, sessions: hub.sessions, turn: TurnSettings(urls: settings.turnURLs, secrets: settings.turnSecrets),
       publish: publisher.publish, logger: deployment.logger)
+    let webhooks = WebhookService(
+      coordinator, sender: WebhookSender(allowsLocal: coordinator.allowsLocalReceivers), logger: deployment.logger)
     server = try HTTPServer.assemble(
-      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms)
+      coordinator, settings: settings, registry: registry, version: Wiring.version, live: Self.live(hub, rooms),
+      testWebhook: { try await webhooks.test($0, id: $1) }
     ) { hub.sessionEnded($0.sessionId) }
     self.hub = hub
     self.rooms = rooms
+    self.webhooks = webhooks
   }
 
   private static func live(_ hub: FeedHub, _ rooms: CallRooms) -> EventRoutes.Live {
     EventRoutes.Live(
-      socket: { request, caller, filter, after in
-        let subscription = try await hub.subscribe(caller, after: after, filter: filter)
+      socket: { request, caller, filter, after, volatility in
+        let subscription = try await hub.subscribe(caller, after: after, filter: filter, volatility: volatility)
         return try await SocketUpgrade.accept(
           request, subprotocol: FeedHub.subprotocol, limits: FeedHub.socketLimits, delegate: subscription.delegate)
       },
@@ -115,11 +131,16 @@ struct App {
           try await hub.subscribe(caller, after: after, filter: filter), channel: request.context.channel)
         return EndpointResponse(.ok, headers: FeedStream.headers, body: .stream(stream.body))
       },
+      page: { request, caller, filter, after, wait in
+        try await hub.page(
+          Call(caller), after: after, filter: filter, limit: request.limit, wait: .seconds(wait),
+          on: request.context.channel)
+      },
       call: { request, caller, consult in
         let admission = try await rooms.admit(caller, consult: consult)
         return try await SocketUpgrade.accept(
           request, subprotocol: CallRooms.subprotocol, limits: CallRooms.socketLimits, delegate: admission.delegate)
-      })
+      }, status: { hub.status() })
   }
 }
 

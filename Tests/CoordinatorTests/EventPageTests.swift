@@ -191,6 +191,21 @@ import Testing
     }
   }
 
+  /// Who looks again and again is told when the log is another one meanwhile.
+  @Test func whatStandsBehindACursor() async throws {
+    try await withWorld { world async throws in
+      try await fill(world, 3)
+      let bounds = try await world.coordinator.logBounds()
+      let (verdict, _, events) = try await world.coordinator.events(behind: bounds.oldest, limit: 2)
+      #expect(verdict == .serve(after: 0) && events.map(\.seq) == [1, 2])
+      let last = try await world.coordinator.events(behind: bounds.head, limit: 2)
+      #expect(last.verdict == .serve(after: 3) && last.events.isEmpty && last.bounds == bounds)
+      try await world.store.write { try ($0 as? SQLTransaction)?.renewEpoch() }
+      let other = try await world.coordinator.events(behind: bounds.head, limit: 2)
+      #expect(other.verdict == .gap(.epochChanged) && other.events.isEmpty && other.bounds.head.seq == 3)
+    }
+  }
+
   @Test func noCursorIsFromNowOnForTheFeed() async throws {
     try await withWorld { world async throws in
       try await fill(world, 3)

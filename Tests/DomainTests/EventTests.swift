@@ -99,6 +99,28 @@ import Testing
         "specialty", "mode", "start", "end", "dueAt", "disposition", "version", "sha256", "milestone", "at", "flags",
         "side", "role", "participants", "lat", "lon", "speed", "heading", "accuracy",
       ])
+    #expect(members.items.map(\.name) == EventMember.allCases.map(\.rawValue))
+  }
+
+  @Test func everyShapeNamesItsSubject() {
+    for shape in EventType.allCases.map(\.shape) + VolatileType.allCases.map(\.shape) {
+      let members = shape.required + shape.optional
+      #expect(Set(members).count == members.count, "\(shape)")
+      let id: EventMember =
+        switch shape.subject {
+        case .consults: .consultId
+        case .trips: .tripId
+        case .practitioners: .practitionerId
+        }
+      #expect(shape.required.contains(id), "\(shape)")
+    }
+  }
+
+  /// Where somebody is goes to those who watch, and into no log.
+  @Test(arguments: EventType.allCases)
+  func noDurableEventHasAPosition(type: EventType) {
+    let places: Set<EventMember> = [.latitude, .longitude, .speed, .heading, .accuracy]
+    #expect(places.isDisjoint(with: type.shape.required + type.shape.optional))
   }
 
   @Test func aDraftNamesUpToFourDistinctFacilities() {

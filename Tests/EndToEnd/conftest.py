@@ -6,6 +6,7 @@ import types
 
 import pytest
 from support import api as api_module
+from support import described
 from support.browser import launch
 from support.certificate import Certificate
 from support.database import PostgresEngine, SQLiteEngine
@@ -54,6 +55,27 @@ def binary(pytestconfig) -> pathlib.Path:
     path = pathlib.Path(pytestconfig.getoption("--binary")).resolve()
     assert path.exists(), f"{path} is not built: run ops/test, or swift build --product hoichan"
     return path
+
+
+def assert_described():
+    faults = described.take()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_that_is_said(binary):
+    """Whatever any test receives is held against `/asyncapi.json`, and each server's log when the server goes."""
+    described.begin(binary)
+    yield
+    # The shared servers go after the last test.
+    assert_described()
+
+
+@pytest.fixture(autouse=True)
+def said_as_described(all_that_is_said):
+    """An event or frame that is not as described fails the test that received it."""
+    yield
+    assert_described()
 
 
 @pytest.fixture(scope="session")

@@ -176,6 +176,7 @@ def test_a_damaged_backup_is_not_restored(new_server, tmp_path):
 
 
 def tamper(server, sql: str, *parameters):
+    server.database.is_ours = False
     assert server.database.change(sql, *parameters) == 1
 
 

@@ -96,7 +96,7 @@ def test_made_up_tokens_are_nobody(server, token):
 def test_everything_but_the_open_paths_needs_a_session(nobody):
     for path in ("/session", "/facilities", "/practitioners", "/specialties", "/slots", "/consults", "/trips", "/events", "/users", "/tokens", "/access-log"):
         problem(nobody.get(path), "unauthenticated")
-    for path in ("/livez", "/readyz", "/openapi.json"):
+    for path in ("/livez", "/readyz", "/openapi.json", "/asyncapi.json"):
         good(nobody.get(path), 200)
 
 

@@ -1,10 +1,12 @@
 """Trips: milestones late and out of order, positions, staleness, and the family's link that ends at handover."""
 import datetime
+import json
 
 import pytest
 from support.api import Api, any_problem, good, moment, now, problem, stamp, uuid7
 from support.care import crew_vehicle, new_trip, pass_milestone, positions, trip_body
-from support.sockets import Feed
+from support.sockets import Feed, refusal
+from support.waiting import eventually
 
 MINUTE = datetime.timedelta(minutes=1)
 WAY = ["dispatched", "acknowledged", "enRoute", "atScene", "patientContact", "departed", "atDestination", "handedOver", "available", "atBase"]
@@ -140,6 +142,43 @@ def test_positions_reach_the_feed_as_volatile_events(people):
         assert frame["event"]["type"] == "trip.position" and frame["event"]["data"]["lat"] == pytest.approx(19.77)
         assert "cursor" not in frame
     assert "trip.position" not in people.dispatcher.get("/events", after="oldest", types="trip.*", limit=500).text
+
+
+def test_how_positions_come_is_for_the_reader_to_say(people):
+    trip = new_trip(people)["id"]
+
+    def seen(feed) -> list:
+        return [frame["event"]["data"]["lat"] for frame in list(feed.frames) if frame["kind"] == "volatile" and trip in frame["event"]["subject"]]
+
+    def send(lat):
+        good(people.crew.post(f"/trips/{trip}/positions", positions(1, lat=lat)), 200, 201, 202, 204)
+
+    with (
+        Feed(people.monitor, volatile="all") as every,
+        Feed(people.monitor, volatile="off") as none,
+        Feed(people.monitor, maxRate="0.05") as seldom,
+        Feed(people.monitor, volatile="latest", maxRate="20") as often,
+    ):
+        for feed in (every, none, seldom, often):
+            feed.ready()
+        lats = [19.1, 19.2, 19.3, 19.4]
+        for lat in lats:
+            send(lat)
+        eventually(lambda: seen(every) == lats, "every position")
+        # Between two that this one may get there are twenty seconds, and then only the newest would come.
+        assert seen(seldom) == lats[:1]
+        eventually(lambda: seen(often)[-1:] == lats[-1:], "the newest position")
+        assert seen(often) == sorted(seen(often)) and seen(none) == []
+
+
+@pytest.mark.parametrize("query, pointer", [
+    ({"volatile": "some"}, "/volatile"), ({"maxRate": "0"}, "/maxRate"), ({"maxRate": "21"}, "/maxRate"),
+    ({"maxRate": "often"}, "/maxRate"), ({"volatile": "all", "maxRate": "1"}, "/maxRate"),
+])  # fmt: skip
+def test_a_wish_for_positions_that_cannot_be(people, query, pointer):
+    status, _, body = refusal(lambda: Feed(people.monitor, **query))
+    answer = json.loads(body)
+    assert status == 422 and answer["code"] == "invalid" and pointer in [error["pointer"] for error in answer["errors"]]
 
 
 def test_the_family_follows_until_the_handover(people):

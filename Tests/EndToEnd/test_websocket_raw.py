@@ -2,12 +2,14 @@
 import base64
 import json
 import struct
+import zlib
 
 import pytest
 from support.api import sign_in, uuid7
 from support.care import consult_in, request_consult
 from support.rawsocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Raw, frame
 from support.server import PASSWORD
+from support.sockets import Feed
 
 FEED = "/api/v1/events"
 
@@ -39,6 +41,68 @@ def problem_code(answer) -> str:
     body = json.loads(answer.body)
     assert body["status"] == answer.status
     return body["code"]
+
+
+# permessage-deflate (RFC 7692)
+
+AGREED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+
+@pytest.mark.parametrize("offer, agreed", [
+    ("permessage-deflate; client_max_window_bits", AGREED),
+    ("permessage-deflate; server_max_window_bits=16, permessage-deflate; server_max_window_bits=15", AGREED + "; server_max_window_bits=15"),
+    ("permessage-deflate; server_max_window_bits=99", None),
+    ("x-webkit-deflate-frame", None),
+])
+def test_compression_is_agreed_on(raw, people, offer, agreed):
+    answer = raw.upgrade(FEED, people.monitor.token, Sec_WebSocket_Extensions=offer)
+    assert answer.status == 101 and answer.headers.get("sec-websocket-extensions") == agreed
+
+
+def test_an_unreadable_offer_is_refused(raw, people):
+    answer = raw.upgrade(FEED, people.monitor.token, Sec_WebSocket_Extensions="permessage-deflate; =")
+    assert answer.status == 400 and problem_code(answer) == "malformed"
+
+
+@pytest.mark.parametrize("window, is_compressed", [("", True), ("; server_max_window_bits=9", False)])
+def test_events_come_compressed_to_who_can_read_what_all_get(raw, people, window, is_compressed):
+    """Frames are compressed once for all readers, with the full window; for a smaller one they stay as they are."""
+    answer = raw.upgrade(FEED, people.monitor.token, Sec_WebSocket_Extensions="permessage-deflate" + window)
+    assert answer.status == 101
+    assert json.loads(raw.read_until(TEXT))["kind"] == "ready"
+    consult = request_consult(people.station)["id"]
+    while True:
+        payload = raw.read_until(TEXT)
+        if raw.was_compressed:
+            payload = zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
+        frame = json.loads(payload)
+        if frame["kind"] == "event" and frame["event"]["subject"] == f"consults/{consult}":
+            assert raw.was_compressed is is_compressed
+            return
+
+
+def test_a_message_that_expands_too_far(raw, people):
+    assert raw.upgrade(FEED, people.monitor.token, Sec_WebSocket_Extensions="permessage-deflate").status == 101
+    deflate = zlib.compressobj(wbits=-15)
+    bomb = deflate.compress(b" " * 1_000_000) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    raw.send(frame(TEXT, bomb[:-4], reserved=4))
+    assert raw.close_code() == 1009
+
+
+def test_a_compressed_message_that_is_broken(raw, people):
+    assert raw.upgrade(FEED, people.monitor.token, Sec_WebSocket_Extensions="permessage-deflate").status == 101
+    raw.send(frame(TEXT, b"\xff\xff\xff", reserved=4))
+    assert raw.close_code() == 1007
+
+
+def test_clients_of_python_and_browsers_read_it(people):
+    with Feed(people.monitor, compression="deflate") as packed, Feed(people.monitor) as plain:
+        assert packed.connection.protocol.extensions and not plain.connection.protocol.extensions
+        packed.ready(), plain.ready()
+        consult = consult_in(people, "signed")
+        for feed in (packed, plain):
+            feed.event("consult.signed", consult)
+        assert packed.events == plain.events
 
 
 # Handshakes

@@ -25,15 +25,25 @@ import Testing
 
   @Test(arguments: good + controls + fragments + broken + texts + closes + sizes)
   func decodes(_ test: Case) {
-    let whole = outcome([test.bytes])
+    decodes(test, deflates: false)
+  }
+
+  /// What was agreed on changes nothing for messages that do not use it.
+  @Test(arguments: good + controls + fragments + broken.filter { $0.name != "RSV1" } + texts + closes + compressed)
+  func decodesWithPermessageDeflate(_ test: Case) {
+    decodes(test, deflates: true)
+  }
+
+  private func decodes(_ test: Case, deflates: Bool) {
+    let whole = outcome([test.bytes], deflates)
     #expect(whole.events == test.events)
     #expect(whole.failure == test.failure)
-    let single = outcome(test.bytes.map { [$0] })
+    let single = outcome(test.bytes.map { [$0] }, deflates)
     #expect(single.events == test.events)
     #expect(single.failure == test.failure)
     // Long payloads are cut around their ends only; between them lies nothing but more of the same.
     for cut in test.bytes.indices where cut < 300 || test.bytes.count - cut < 20 {
-      let parts = outcome([Array(test.bytes[..<cut]), Array(test.bytes[cut...])])
+      let parts = outcome([Array(test.bytes[..<cut]), Array(test.bytes[cut...])], deflates)
       #expect(parts.events == test.events, "cut at \(cut)")
       #expect(parts.failure == test.failure, "cut at \(cut)")
     }
@@ -69,8 +79,8 @@ import Testing
     #expect(throws: ProtocolFailure(.tooBig, "message too big")) { try decoder.next(&input) }
   }
 
-  private func outcome(_ parts: [[UInt8]]) -> (events: [FrameEvent], failure: CloseCode?) {
-    var decoder = FrameDecoder(limits: Self.limits)
+  private func outcome(_ parts: [[UInt8]], _ deflates: Bool) -> (events: [FrameEvent], failure: CloseCode?) {
+    var decoder = FrameDecoder(limits: Self.limits, deflates: deflates)
     var input = ByteBuffer()
     var events: [FrameEvent] = []
     for part in parts {
@@ -195,6 +205,41 @@ extension FrameDecoderTests {
   private static func close(_ code: UInt16) -> [UInt8] {
     frame(.close, [UInt8(code >> 8), UInt8(code & 0xFF)])
   }
+
+  /// "Hello" as RFC 7692 compresses it, sections 7.2.3.1 and 7.2.3.4.
+  private static let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
+
+  private static func packed(_ opcode: Opcode, _ payload: [UInt8], final: Bool = true) -> [UInt8] {
+    var bytes = frame(opcode, payload, final: final)
+    bytes[0] |= 0x40
+    return bytes
+  }
+
+  static let compressed: [Case] = [
+    Case("compressed", packed(.text, hello), [text("Hello")]),
+    Case("binary", packed(.binary, hello), [binary(Array("Hello".utf8))]),
+    Case("then plain", packed(.text, hello) + frame(.text, "x"), [text("Hello"), text("x")]),
+    Case("plain, then compressed", frame(.text, "x") + packed(.text, hello), [text("x"), text("Hello")]),
+    Case(
+      "in fragments, with a ping between",
+      packed(.text, Array(hello.prefix(3)), final: false) + frame(.ping, "p")
+        + frame(.continuation, Array(hello.dropFirst(3))), [ping("p"), text("Hello")]),
+    Case("empty", packed(.text, [0x00]), [text("")]),
+    Case(
+      "RSV1 on a continuation", packed(.text, hello, final: false) + packed(.continuation, [0x00]),
+      fails: .protocolError),
+    Case("RSV1 on a pong", packed(.pong, []), fails: .protocolError),
+    Case("RSV1 on a close", packed(.close, []), fails: .protocolError),
+    Case("RSV2 with it", [0xE1, 0x80, 0, 0, 0, 0], fails: .protocolError),
+    Case("no UTF-8 inside", packed(.text, [0x00, 0x01, 0x00, 0xFE, 0xFF, 0xFF, 0x00]), fails: .invalidPayload),
+    Case("broken", packed(.text, [0xFF, 0xFF]), fails: .invalidPayload),
+    Case(
+      "too big when expanded",
+      packed(
+        .text,
+        Deflater.shared.compress(ByteBuffer(repeating: 0x61, count: 100_001)).map { Array($0.readableBytesView) } ?? []),
+      fails: .tooBig),
+  ]
 
   static let sizes: [Case] =
     [125, 126, 127, 128, 65535, 65536, 70_000].map { count in

@@ -35,7 +35,8 @@ final class RawClient {
   private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
   private let channel: any Channel
   private var received = ByteBuffer()
-  private var decoder = FrameDecoder(role: .client, limits: SocketLimits(frame: 1 << 24, message: 1 << 24))
+  private static let limits = SocketLimits(frame: 1 << 24, message: 1 << 24)
+  private var decoder = FrameDecoder(role: .client, limits: limits)
 
   private init(
     _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
@@ -106,6 +107,11 @@ final class RawClient {
     var line: [UInt8] = []
     while case let byte = try await byte(), byte != 0x0A { line.append(byte) }
     return String(decoding: line.dropLast(), as: UTF8.self)
+  }
+
+  /// From now on compressed frames are understood.
+  func deflates() {
+    decoder = FrameDecoder(role: .client, limits: Self.limits, deflates: true)
   }
 
   /// The next frame.

@@ -10,9 +10,14 @@ enum TestCertificate {
   }
 
   static func client() throws -> NIOSSLClientHandler {
+    try NIOSSLClientHandler(context: clientContext(), serverHostname: "localhost")
+  }
+
+  /// Trusts this certificate only.
+  static func clientContext() throws -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)))
-    return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: "localhost")
+    return try NIOSSLContext(configuration: configuration)
   }
 
   private static let certificate = """

@@ -135,8 +135,8 @@ final class EchoDelegate: SocketDelegate {
 
   func received(_ message: SocketMessage, on socket: Realtime.Socket) {
     switch message {
-    case .text(let bytes): socket.send(FrameEncoder.text(bytes))
-    case .binary(let bytes): socket.send(FrameEncoder.binary(bytes))
+    case .text(let bytes): socket.send(text: bytes)
+    case .binary(let bytes): socket.send(FrameEncoder.message(.binary, bytes, socket.deflate))
     }
   }
 

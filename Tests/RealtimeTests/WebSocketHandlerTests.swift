@@ -219,9 +219,10 @@ private struct Peer {
   init(_ limits: SocketLimits = SocketLimits(), prepare: (RecordingDelegate) -> Void = { _ in }) throws {
     prepare(delegate)
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-    let handler = WebSocketHandler(limits: limits, subprotocol: nil, now: channel.eventLoop.now) { [delegate] _ in
-      delegate
-    }
+    nonisolated(unsafe) let delegate = delegate
+    let handler = WebSocketHandler(
+      PendingSocket(limits: limits) { _ in delegate }, wheel: TimerWheel(channel.eventLoop),
+      now: channel.eventLoop.now)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 

@@ -14,6 +14,7 @@ import Testing
         try tx.insert(Fixture.person("p1", "an"))
         try tx.insert(Fixture.session("s1"))
         try tx.insert(Fixture.trip())
+        try tx.insert(Fixture.webhook("w1"))
         try tx.setMeta("demo", "38")
       }
       try await to.withEmptyStore { target async throws in

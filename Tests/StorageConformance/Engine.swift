@@ -205,6 +205,14 @@ enum Fixture {
       expiresAt: expiresAt)
   }
 
+  static func webhook(_ id: String) -> Webhook {
+    Webhook(
+      id: id, url: WebhookURL("https://ioc.example.vn/hook")!, sealedSecret: [0, 1, 255],
+      facilities: ["38001", "38901"],
+      filter: EventFilter(types: ["consult.*"], facilities: ["38001"], specialties: ["cardiology"]), createdAt: now,
+      createdBy: "p1", machine: WebhookMachine(cursor: Cursor(epoch: 1, seq: 2, chain: UInt64(3))))
+  }
+
   static func draft(_ type: EventType = .consultRequested, _ subject: String = "consults/c") -> EventDraft {
     var data = EventData()
     data.consultId = subject

@@ -125,6 +125,19 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.allCases) func roomsOfConsults(engine: Engine) async throws {
+    try await engine.withStore { store async throws in
+      try await store.write { tx in
+        for id in ["c1", "c2", "c3", "c"] { try tx.insert(Fixture.consult(id)) }
+        for id in ["c3", "c1", "c"] { try tx.insertCallRoom(id, node: "a", document: "{\"of\":\"\(id)\"}") }
+      }
+      let rooms = try await store.read { try $0.callRooms(of: ["c3", "c2", "c1", "none"]) }
+      #expect(rooms.map(\.consult) == ["c1", "c3"])
+      #expect(rooms.map(\.document) == ["{\"of\":\"c1\"}", "{\"of\":\"c3\"}"])
+      #expect(try await store.read { try $0.callRooms(of: []) }.isEmpty)
+    }
+  }
+
   @Test(arguments: Engine.allCases) func metaAndSettings(engine: Engine) async throws {
     try await engine.withStore { store async throws in
       #expect(try await store.read { try $0.meta("demo") } == nil)

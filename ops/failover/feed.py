@@ -8,7 +8,7 @@ from websockets.sync.client import connect
 
 
 class Reader(threading.Thread):
-    """Follows one address; after every end it connects again, exactly as docs/API.md asks."""
+    """Follows one address; after every end it connects again from its cursor, as docs/FEED.md asks."""
 
     def __init__(self, name: str, port: int, token: str, after: str):
         super().__init__(daemon=True)

@@ -19,6 +19,8 @@ package struct KeptRoom: Sendable, Equatable {
 
 package protocol CallRoomStore {
   func callRoom(_ consult: String) throws -> KeptRoom?
+  /// What was last kept of these consults' rooms, where they have one, in the order of their consults.
+  func callRooms(of consults: [String]) throws -> [(consult: String, document: String)]
   /// The first term of a new room, of this node.
   func insertCallRoom(_ consult: String, node: String, document: String) throws
   /// Makes it this node's; throws `StaleVersion` when somebody was faster. The new term is one higher.

@@ -38,6 +38,11 @@ package protocol EventStore {
   func events(after seq: Int64, limit: Int) throws -> [EventRecord]
   func event(seq: Int64) throws -> EventRecord?
   func logBounds() throws -> LogBounds
+  /// Moves the events up to a number from the log to the archive, where only the audit finds them; how many there were.
+  /// The newest one must stay: the next is chained to it.
+  func archiveEvents(through seq: Int64) throws -> Int
+  /// What was archived after a number, oldest first.
+  func archivedEvents(after seq: Int64, limit: Int) throws -> [EventRecord]
 
   /// One row per person, record and five minutes: what is there already is not written again.
   func log(_ entries: [AccessEntry]) throws

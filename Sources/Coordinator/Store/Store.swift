@@ -58,7 +58,7 @@ package struct StoreFailure: Error, Sendable, CustomStringConvertible {
 
 /// Everything that can be asked of an open transaction.
 package typealias StoreTransaction = AccountStore & CallRoomStore & ClaimStore & ConsultStore & DeadlineStore
-  & DirectoryStore & EventStore & IdempotencyStore & MetaStore & TripStore
+  & DirectoryStore & EventStore & IdempotencyStore & LeaseStore & MetaStore & TripStore & WebhookStore
 
 /// A page of a list: the items after a key, newest first unless said.
 package struct Page: Sendable, Equatable {

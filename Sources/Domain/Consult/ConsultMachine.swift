@@ -1,6 +1,11 @@
 /// Where a consult stands (CONTRACT "Consult transitions, first release").
 package enum ConsultState: String, Sendable, CaseIterable {
   case requested, assigned, scheduled, waiting, inProgress, interrupted, concluded, signed, amended, cancelled, noShow
+
+  /// Those in which something is still to be done; a concluded or amended consult waits for its signature.
+  package static let open: [ConsultState] = [
+    .requested, .assigned, .scheduled, .waiting, .inProgress, .interrupted, .concluded, .amended,
+  ]
 }
 
 /// What can be done to a consult; the raw values are the last segments of the routes.

@@ -68,7 +68,7 @@ package enum Base64URL {
 }
 
 /// Why a cursor can't be served; CONTRACT "Paging".
-package enum CursorGap: String, Sendable {
+package enum CursorGap: String, Sendable, CaseIterable {
   case epochChanged = "epoch-changed"
   case tooOld = "too-old"
   case ahead

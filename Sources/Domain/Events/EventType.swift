@@ -32,7 +32,7 @@ package enum VolatileType: String, Sendable, CaseIterable {
 }
 
 /// The facts an event may carry. The members *are* the allow-list: ids, codes and times. There is no place for a
-/// free text, a diagnosis, an origin, a label or a person's name.
+/// free text, a diagnosis, an origin, a label or a person's name. Which of them a type has: `EventType.shape`.
 package struct EventData: Sendable, Equatable {
   package var consultId: String?
   package var tripId: String?

@@ -26,7 +26,7 @@ package enum Milestone: String, Sendable, CaseIterable {
 
 /// A step as it was recorded.
 package struct RecordedMilestone: Sendable, Equatable {
-  package enum Flag: String, Sendable {
+  package enum Flag: String, Sendable, CaseIterable {
     /// The device's time was more than two minutes ahead and was replaced by the server's.
     case clockAhead
     /// Recorded more than five minutes after it happened: sent after a dead zone.

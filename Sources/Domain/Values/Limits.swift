@@ -51,6 +51,8 @@ package enum Limits {
   /// Rows that `verify` reads at once, and problems that it lists.
   package static let verifiedPage = 1_000
   package static let verifiedProblems = 100
+  /// Events that go to the archive in one transaction.
+  package static let archivedBatch = 500
   /// Rows that `copy` carries over in one transaction.
   package static let copiedPage = 1_000
 
@@ -80,7 +82,12 @@ package enum Limits {
   package static let nodeMessages = 20_000
 
   // The feed.
-  package static let ringEvents = 8_192
+  /// Events that the ring holds at most, however much memory it is given.
+  package static let ringEvents = 1_000_000
+  /// What the ring's events may take, unless it is set: in bytes, some 10,000 usual events.
+  package static let feedMemory = 40 * 1024 * 1024
+  /// What may be set, in mebibytes.
+  package static let feedMemoryMebibytes = 1...16_384
   /// Commits whose events wait to be shown without reading them again.
   package static let heardStretches = 64
   /// Stretches of the log that are kept ready for streams, one for each filter.
@@ -90,6 +97,18 @@ package enum Limits {
   package static let cursorBytes = 100
   package static let filterTerms = 50
   package static let feedSockets = 20_000
+  /// How long a request for a page may wait for an event, in seconds, and how many may wait.
+  package static let pageWaitSeconds: Int64 = 25
+  package static let waitingPages = 5_000
+
+  // Webhooks (docs/WEBHOOKS.md).
+  package static let webhooks = 100
+  /// Bytes of an address.
+  package static let webhookURL = 2_000
+  /// Events that are read at a time for one of them.
+  package static let webhookPage = 100
+  /// Who delivers says so five times as often; the next one does so long after its death.
+  package static let webhookLeaseMilliseconds: Int64 = 5_000
 
   // The call.
   package static let roomMembers = 8

@@ -16,16 +16,16 @@ enum CallMessage: Equatable {
 }
 
 /// How the link is for one participant, as its page measures it.
-struct CallQuality: Equatable {
-  enum Mode: String, CaseIterable { case video, audio, phone, written }
+package struct CallQuality: Sendable, Equatable {
+  package enum Mode: String, Sendable, CaseIterable { case video, audio, phone, written }
   var rttMs: Double?
   var lossPct: Double?
   var mode: Mode?
 }
 
 /// What was wrong with a message; told to its sender only.
-struct CallMistake: Error, Equatable {
-  enum Code: String {
+package struct CallMistake: Error, Equatable {
+  package enum Code: String, Sendable, CaseIterable {
     /// No JSON object with a known `op`.
     case malformed
     /// A member is missing or wrong.

@@ -199,7 +199,7 @@ package final class CallRooms: Service {
       metrics.sent()
       switch wires[link] {
       case .here(let socket):
-        let frame = FrameEncoder.text(ByteBuffer(bytes: json.bytes))
+        let frame = FrameEncoder.message(.text, ByteBuffer(bytes: json.bytes), socket.deflate)
         // Always through the loop's queue, also from the loop itself: nothing overtakes what was queued before it.
         socket.eventLoop.execute { socket.send(frame) }
       case .elsewhere(let remote):

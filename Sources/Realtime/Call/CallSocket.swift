@@ -39,12 +39,12 @@ final class CallSocket: SocketDelegate {
       guard case .text(let text) = message else { throw CallMistake(.malformed, "messages are texts") }
       let message = try CallMessage.parse(message)
       // Whether the link lives can be asked without a seat.
-      if case .ping = message { return socket.send(FrameEncoder.text("{\"op\":\"pong\"}")) }
+      if case .ping = message { return socket.send(text: "{\"op\":\"pong\"}") }
       try rooms.receive(message, text, on: link, admission)
       if case .join = message { joinTimer?.cancel() }
     } catch {
       mistakes += 1
-      socket.send(FrameEncoder.text(ByteBuffer(bytes: error.json.bytes)))
+      socket.send(text: ByteBuffer(bytes: error.json.bytes))
       if mistakes >= Limits.callMistakes { socket.close(.policyViolation, reason: "too many mistakes") }
     }
   }

@@ -15,10 +15,13 @@ package final class FeedHub: Service {
   package let sessions: SessionWatch
   package let metrics = FeedMetrics()
   let timing: FeedTiming
-  private let coordinator: Coordinator
+  let coordinator: Coordinator
+  let waits = PageWaits()
   private let logger: Logger
   let pages = StreamPages()
-  private let ring: FeedRing
+  let ring: FeedRing
+  let startedAt: Instant
+  private let beginning = OneTime()
   private let news = Mutex(News())
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
@@ -26,14 +29,16 @@ package final class FeedHub: Service {
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
+  /// - Parameter memory: what the ring may hold, in bytes.
   package init(
     _ coordinator: Coordinator, publisher: FeedPublisher, logger: Logger, timing: FeedTiming = FeedTiming(),
-    ringEvents: Int = Limits.ringEvents
+    ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory
   ) {
     self.coordinator = coordinator
     self.logger = logger
     self.timing = timing
-    ring = FeedRing(capacity: ringEvents)
+    startedAt = coordinator.now()
+    ring = FeedRing(capacity: ringEvents, memory: memory)
     sessions = SessionWatch(coordinator, logger: logger)
     // Commits that come while the log is being read are one wake-up.
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -70,19 +75,18 @@ package final class FeedHub: Service {
   /// Resolves the cursor, so that one that is none is refused with a status. One that can't be served is told inside
   /// the socket or stream.
   package func subscribe(
-    _ caller: Caller, after: String?, filter: EventFilter
+    _ caller: Caller, after: String?, filter: EventFilter, volatility: FeedVolatility = FeedVolatility()
   ) async throws -> FeedSubscription {
     try caller.require(.readEvents)
     guard metrics.openCount < Limits.feedSockets else {
+      metrics.ended(.tooMany)
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
     let (verdict, bounds) = try await coordinator.resolve(after)
-    ring.start(at: bounds.head)
-    // What was written since those bounds were read may have been passed over as nobody's.
-    hear(nil)
+    try await begin(at: bounds)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
-      start: bounds.head, bounds: bounds, gap: nil)
+      volatility: volatility, start: bounds.head, bounds: bounds, gap: nil)
     switch verdict {
     case .gap(let gap): subscription.gap = gap
     case .serve: subscription.start = after.map { Cursor($0) ?? bounds.oldest } ?? bounds.head
@@ -117,6 +121,34 @@ package final class FeedHub: Service {
     return loop
   }
 
+  /// The ring begins, unless it has: somebody follows from here on. It begins with the newest events of the log, read
+  /// once: after a restart all come back at the same time, and what they missed is not read for each of them.
+  func begin(at bounds: LogBounds) async throws {
+    let isFirst = ring.head == nil
+    if isFirst { try await beginning.run { try await fill(bounds) } }
+    // What was written since that head was read may have been passed over as nobody's.
+    if isFirst || ring.head != bounds.head { hear(nil) }
+  }
+
+  private func fill(_ bounds: LogBounds) async throws {
+    let head = bounds.head
+    var position = max(bounds.oldest.seq, head.seq - Int64(min(ring.capacity, Limits.ringBeginning)))
+    var items: [FeedItem] = []
+    do {
+      while position < head.seq {
+        let limit = min(Int64(Limits.replayPage), head.seq - position)
+        let page = try await coordinator.events(after: position, limit: Int(limit))
+        guard let last = page.last else { break }
+        items += page.map { FeedItem($0, epoch: head.epoch, isWanted: false, metrics: metrics) }
+        position = last.seq
+      }
+    } catch is LogCut {
+      // Archived meanwhile, or put back: whoever needs it reads the log, and learns there what became of it.
+      items = []
+    }
+    ring.start(at: head, holding: items)
+  }
+
   func add(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = stream } }
   func remove(_ stream: StreamSignal) { streams.withLock { $0[ObjectIdentifier(stream)] = nil } }
 
@@ -129,22 +161,27 @@ package final class FeedHub: Service {
   private func page(after seq: Int64, limit: Int) async throws -> [FeedItem] {
     let epoch = try await start().epoch
     metrics.replayed()
-    return try await coordinator.events(after: seq, limit: limit).map { FeedItem($0, epoch: epoch, isWanted: true) }
+    return try await coordinator.events(after: seq, limit: limit).map {
+      FeedItem($0, epoch: epoch, isWanted: true, metrics: metrics)
+    }
   }
 
   // MARK: The log
 
   private func start() async throws -> Cursor {
     if let head = ring.head { return head }
-    let head = try await coordinator.logBounds().head
-    ring.start(at: head)
-    return ring.head ?? head
+    let bounds = try await coordinator.logBounds()
+    try await begin(at: bounds)
+    return ring.head ?? bounds.head
   }
 
   private func followLog() async {
     for await _ in wakes {
       do {
         try await readNew()
+      } catch let cut as LogCut {
+        // It went to the archive before it was shown here: this node was far behind.
+        restart(at: cut.bounds.head, "the log was cut")
       } catch {
         // The next beat tries again.
         logger.error("the event log could not be read; trying again", metadata: ["error": "\(error)"])
@@ -181,7 +218,7 @@ package final class FeedHub: Service {
       var page = try await coordinator.events(after: head.seq - 1, limit: Limits.replayPage + 1)[...]
       if head.seq > 0 {
         guard let known = page.popFirst(), Cursor(epoch: head.epoch, seq: known.seq, chain: known.chain) == head else {
-          return try await restart()
+          return restart(at: try await coordinator.logBounds().head, "the log was rewound")
         }
       }
       show(page, epoch: head.epoch)
@@ -192,16 +229,17 @@ package final class FeedHub: Service {
   private func show(_ events: ArraySlice<EventRecord>, epoch: UInt64) {
     guard let newest = events.last else { return }
     let isWanted = metrics.openCount > 0
-    ring.append(events.map { FeedItem($0, epoch: epoch, isWanted: isWanted) })
+    ring.append(events.map { FeedItem($0, epoch: epoch, isWanted: isWanted, metrics: metrics) })
+    metrics.holds(ring.size)
     metrics.lagged(milliseconds: (coordinator.now() - newest.time).milliseconds)
     for loop in loops.withLock({ Array($0.values) }) { loop.wake() }
     for stream in streams.withLock({ Array($0.values) }) { stream.wake() }
   }
 
-  private func restart() async throws {
-    let head = try await coordinator.logBounds().head
-    logger.error("the log was rewound: everybody who follows comes again", metadata: ["head": "\(head.seq)"])
+  private func restart(at head: Cursor, _ reason: String) {
+    logger.error("\(reason): everybody who follows comes again", metadata: ["head": "\(head.seq)"])
     ring.restart(at: head)
+    metrics.holds(ring.size)
     for loop in loops.withLock({ Array($0.values) }) { loop.restart(at: head) }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }
@@ -210,7 +248,13 @@ package final class FeedHub: Service {
   private func beat() async {
     while !Task.isCancelled {
       hear(nil)
-      for stream in streams.withLock({ Array($0.values) }) { stream.beat(patience: timing.patience) }
+      let head = ring.head?.seq ?? 0
+      var behind = FeedMetrics.Behind()
+      for stream in streams.withLock({ Array($0.values) }) {
+        stream.beat(patience: timing.patience)
+        if let position = stream.position { behind.add(head - position) }
+      }
+      metrics.note(behind, in: ObjectIdentifier(self))
       try? await Task.sleep(for: timing.safetyPass)
     }
   }
@@ -252,14 +296,18 @@ package final class FeedPublisher: Sendable {
 private final class FeedLoopHandle: Sendable {
   let loop: NIOLoopBound<FeedLoop>
   private let isWoken = Atomic<Bool>(false)
-  private let latest = Mutex(LatestValues())
+  private let pending = Mutex<[VolatileItem]>([])
 
   init(_ loop: FeedLoop, on eventLoop: any EventLoop) {
     self.loop = NIOLoopBound(loop, eventLoop: eventLoop)
   }
 
   func publish(_ item: VolatileItem) {
-    latest.withLock { $0.put(item) }
+    pending.withLock { pending in
+      // A loop that has so many to look at is far behind: the newest of each subject have to do.
+      if pending.count >= Limits.volatileSubjects { pending = LatestValues(pending).values }
+      if pending.count < Limits.volatileSubjects { pending.append(item) }
+    }
     wake()
   }
 
@@ -271,7 +319,10 @@ private final class FeedLoopHandle: Sendable {
       // Before looking: who wakes it from now on wants another look.
       isWoken.store(false, ordering: .sequentiallyConsistent)
       loop.value.pump()
-      let items = latest.withLock { $0.take() }
+      let items = pending.withLock { pending in
+        defer { pending = [] }
+        return pending
+      }
       if !items.isEmpty { loop.value.publish(items) }
     }
   }
@@ -282,15 +333,16 @@ package struct FeedSubscription: Sendable {
   let hub: FeedHub
   let caller: Caller
   let key: FeedLensKey
+  let volatility: FeedVolatility
   var start: Cursor
   let bounds: LogBounds
   var gap: CursorGap?
 
   /// For `WebSocketUpgrade.accept`.
   package func delegate(_ socket: Socket) -> any SocketDelegate {
-    if let gap { return FeedRefusal(.gap, gap.rawValue, frame: FeedFrames.gap(gap, bounds)) }
+    if let gap { return FeedRefusal(.gap, gap.rawValue, frame: FeedFrames.gap(gap, bounds), metrics: hub.metrics) }
     guard hub.metrics.openCount < Limits.feedSockets else {
-      return FeedRefusal(.tooMany, "too many follow the feed already")
+      return FeedRefusal(.tooMany, "too many follow the feed already", metrics: hub.metrics)
     }
     return FeedReader(self, loop: hub.loop(on: socket.eventLoop))
   }

@@ -6,13 +6,26 @@ import Synchronization
 final class FeedItem: Sendable {
   let event: EventRecord
   let cursor: Cursor
-  private let encoded = Mutex<(frame: ByteBuffer, cloudEvent: ByteBuffer)?>(nil)
+  /// What it takes at most, in bytes: the event and both of its frames.
+  let memory: Int
+  private let metrics: FeedMetrics?
+  private let encoded = Mutex<Encoded?>(nil)
+  private let compressed = Mutex<ByteBuffer?>(nil)
+
+  private struct Encoded {
+    let frame: ByteBuffer
+    /// These two share the frame's storage.
+    let message: ByteBuffer
+    let cloudEvent: ByteBuffer
+  }
 
   /// - Parameter isWanted: whether somebody waits for it: then it is encoded here, and not on a reader's event loop.
-  init(_ event: EventRecord, epoch: UInt64, isWanted: Bool) {
+  init(_ event: EventRecord, epoch: UInt64, isWanted: Bool, metrics: FeedMetrics? = nil) {
     self.event = event
+    self.metrics = metrics
+    memory = Self.memory(of: event)
     cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
-    if isWanted { _ = bytes }
+    if isWanted { _ = bytes.frame }
   }
 
   /// The whole WebSocket frame.
@@ -20,17 +33,59 @@ final class FeedItem: Sendable {
   /// The CloudEvent inside the frame (the same storage): what Server-Sent Events carry.
   var cloudEvent: ByteBuffer { bytes.cloudEvent }
 
-  private var bytes: (frame: ByteBuffer, cloudEvent: ByteBuffer) {
-    encoded.withLock { encoded in
-      if let encoded { return encoded }
-      let body = event.cloudEvent
-      let frame = FrameEncoder.text("{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}")
-      let length = body.utf8.count
-      let slice = frame.getSlice(at: frame.writerIndex - 1 - length, length: length) ?? ByteBuffer(string: body)
-      encoded = (frame, slice)
-      return (frame, slice)
+  /// The frame for sockets with permessage-deflate: compressed at most once, for all of them.
+  var deflatedFrame: ByteBuffer {
+    compressed.withLock { compressed in
+      if let compressed { return compressed }
+      let plain = bytes
+      metrics?.deflates.add()
+      let packed = Deflater.shared.compress(plain.message)
+      let frame = packed.map { FrameEncoder.frame(.text, $0, isCompressed: true) } ?? plain.frame
+      compressed = frame
+      return frame
     }
   }
+
+  private var bytes: Encoded {
+    encoded.withLock { encoded in
+      if let encoded { return encoded }
+      metrics?.encodes.add()
+      let body = event.cloudEvent
+      let message = "{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}"
+      let frame = FrameEncoder.text(message)
+      let (end, length, inner) = (frame.writerIndex, message.utf8.count, body.utf8.count)
+      let made = Encoded(
+        frame: frame, message: frame.getSlice(at: end - length, length: length) ?? ByteBuffer(string: message),
+        cloudEvent: frame.getSlice(at: end - 1 - inner, length: inner) ?? ByteBuffer(string: body))
+      encoded = made
+      return made
+    }
+  }
+}
+
+/// What an item costs. It is encoded and compressed when a reader first needs that, on any thread, long after it came
+/// into the ring: counting it then would let the ring grow past its bound before it is noticed, and would have to find
+/// the item's ring. So the most that it can ever take is counted when it comes in. It is more than most take, never
+/// less, and needs no account to be kept.
+extension FeedItem {
+  /// What is around an event's own texts in a frame, with the frame's head: 276 bytes at most.
+  private static let frameText = 288
+  /// The objects, the texts' and arrays' heads, the hash of the chain and the slot: what the heap rounds up to.
+  private static let record = 1_024
+
+  /// The smallest that one can be.
+  static let leastMemory = record + 2 * block(frameText)
+
+  private static func memory(of event: EventRecord) -> Int {
+    let shown =
+      event.id.utf8.count + event.type.utf8.count + event.subject.utf8.count + event.data.utf8.count
+      + (event.facilities.first?.utf8.count ?? 0)
+    // The compressed frame is never longer than the plain one.
+    return record + shown + event.actor.utf8.count + 2 * block(frameText + shown)
+  }
+
+  /// What a buffer of so many bytes takes: they come in powers of two.
+  private static func block(_ bytes: Int) -> Int { 1 << (Int.bitWidth - (bytes - 1).leadingZeroBitCount) }
 }
 
 /// A position or presence: encoded once, kept by nobody.
@@ -55,21 +110,24 @@ final class VolatileItem: Sendable {
 /// The latest value of each subject, in the order in which the subjects came; bounded, since nobody has to get one.
 struct LatestValues {
   private var order: [VolatileItem.Key] = []
-  private var values: [VolatileItem.Key: VolatileItem] = [:]
+  private var latest: [VolatileItem.Key: VolatileItem] = [:]
+
+  init(_ items: [VolatileItem] = []) { for item in items { put(item) } }
 
   var isEmpty: Bool { order.isEmpty }
+  var values: [VolatileItem] { order.compactMap { latest[$0] } }
 
   mutating func put(_ item: VolatileItem) {
-    if values[item.key] == nil {
+    if latest[item.key] == nil {
       guard order.count < Limits.volatileSubjects else { return }
       order.append(item.key)
     }
-    values[item.key] = item
+    latest[item.key] = item
   }
 
   mutating func take() -> [VolatileItem] {
     defer { self = LatestValues() }
-    return order.compactMap { values[$0] }
+    return values
   }
 }
 

@@ -22,13 +22,24 @@ struct FeedLensKey: Hashable, Sendable {
 
 /// All readers of one event loop that see the same: an event is decided and joined to its page once for all of them.
 final class FeedLens {
-  /// The matching frames of a stretch of the log, in one buffer.
-  struct Page {
+  /// The matching frames of a stretch of the log, in one buffer for each way of writing them.
+  final class Page {
     let after: Int64
     let through: Cursor
+    private let items: [FeedItem]
+    private lazy var plain = FeedLens.join(items.map(\.frame))
+    private lazy var deflated = FeedLens.join(items.map(\.deflatedFrame))
+
+    init(_ items: [FeedItem], after: Int64, through: Cursor) {
+      self.items = items
+      self.after = after
+      self.through = through
+    }
+
+    var count: Int { items.count }
+
     /// Nil when nothing matched.
-    let bytes: ByteBuffer?
-    let count: Int
+    func bytes(for reader: FeedReader) -> ByteBuffer? { reader.isDeflated ? deflated : plain }
   }
 
   let key: FeedLensKey
@@ -49,7 +60,7 @@ final class FeedLens {
     guard let through = items.last?.cursor else { return nil }
     if let last, last.after == after, last.through == through { return last }
     let matching = items.filter { key.passes($0.event) }
-    let page = Page(after: after, through: through, bytes: Self.join(matching.map(\.frame)), count: matching.count)
+    let page = Page(matching, after: after, through: through)
     last = page
     return page
   }

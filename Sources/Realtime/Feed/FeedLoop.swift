@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 package import NIOCore
 
@@ -17,6 +18,11 @@ final class FeedLoop {
   private var waiting: [FeedReader] = []
   private var isPumping = false
   private var tick: Scheduled<Void>?
+  /// Readers whose next position or presence is not due yet.
+  private var heldBack: [ObjectIdentifier: FeedReader] = [:]
+  private var heldBackDue: NIODeadline?
+  private var heldBackTimer: Scheduled<Void>?
+  private static let heldBackStep = TimeAmount.milliseconds(25)
 
   init(
     _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, replay: FeedReplay, timing: FeedTiming,
@@ -51,10 +57,12 @@ final class FeedLoop {
 
   func remove(_ reader: FeedReader) {
     reader.lens.remove(reader)
+    heldBack[ObjectIdentifier(reader)] = nil
     if reader.lens.isEmpty, lenses[reader.lens.key] === reader.lens { lenses[reader.lens.key] = nil }
     if lenses.isEmpty {
       tick?.cancel()
       tick = nil
+      noteBehind()
     }
   }
 
@@ -91,11 +99,11 @@ final class FeedLoop {
   }
 
   private func deliver(_ items: [FeedItem], to lens: FeedLens) {
-    guard let page = lens.page(items, after: position.seq), let bytes = page.bytes else { return }
+    guard let page = lens.page(items, after: position.seq), page.count > 0 else { return }
     var deliveries = 0
     // Iterates over the readers as they are now: writing may end some of them.
     for reader in lens.live where reader.state == .live {
-      if reader.isWritable {
+      if reader.isWritable, let bytes = page.bytes(for: reader) {
         reader.write(bytes)
         deliveries += page.count
       } else {
@@ -150,7 +158,7 @@ final class FeedLoop {
     guard let page = reader.lens.page(items, after: reader.cursor.seq) else { return }
     // The position moves first: writing may call back into this reader.
     reader.cursor = page.through
-    guard let bytes = page.bytes else { return }
+    guard let bytes = page.bytes(for: reader) else { return }
     reader.write(bytes)
     metrics.delivered(page.count)
   }
@@ -167,6 +175,9 @@ final class FeedLoop {
   private func replayed(_ reader: FeedReader, _ result: Result<[FeedItem], any Error>) {
     guard reader.state == .replaying else { return }
     reader.state = .behind
+    if case .failure(let error) = result, let cut = error as? LogCut {
+      return reader.refuse(.tooOld, cut.bounds)
+    }
     // A page of the log that can't be read, or is not there, is never taken for the end of it.
     guard case .success(let items) = result, !items.isEmpty else {
       return reader.fail(.internalError, "the log can't be read now")
@@ -180,9 +191,28 @@ final class FeedLoop {
   func publish(_ items: [VolatileItem]) {
     for lens in lenses.values {
       let matching = items.filter { lens.key.passes($0.event) }
-      guard let bytes = FeedLens.join(matching.map(\.frame)) else { continue }
-      for reader in lens.live { reader.offer(matching, joined: bytes) }
-      for reader in lens.behind.values { reader.offer(matching, joined: bytes) }
+      guard !matching.isEmpty else { continue }
+      let batch = VolatileBatch(matching)
+      for reader in lens.live { reader.offer(batch) }
+      for reader in lens.behind.values { reader.offer(batch) }
+    }
+  }
+
+  /// This reader asked for fewer than there are: it is offered what it keeps at this time, or a step later.
+  func holdBack(_ reader: FeedReader, until time: NIODeadline) {
+    heldBack[ObjectIdentifier(reader)] = reader
+    // In steps, so that readers with times of their own do not each cost a turn of the loop.
+    let step = UInt64(Self.heldBackStep.nanoseconds)
+    let time = NIODeadline.uptimeNanoseconds((time.uptimeNanoseconds / step + 1) * step)
+    if let due = heldBackDue, due <= time { return }
+    heldBackTimer?.cancel()
+    heldBackDue = time
+    heldBackTimer = eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in
+      guard let self else { return }
+      self.heldBackDue = nil
+      let readers = self.heldBack.values
+      self.heldBack = [:]
+      for reader in readers { reader.offerKept() }
     }
   }
 
@@ -202,12 +232,21 @@ final class FeedLoop {
     let now = eventLoop.now
     for reader in Array(readers) {
       if let since = reader.blockedSince, now >= since + timing.patience {
-        metrics.closedSlow()
         reader.fail(.tooSlow, reader.position.text)
       } else if now >= reader.toldAt + timing.bookmark {
         reader.bookmark()
       }
     }
+    noteBehind()
+  }
+
+  private func noteBehind() {
+    let head = ring.head?.seq ?? position.seq
+    var behind = FeedMetrics.Behind()
+    for lens in lenses.values {
+      for reader in lens.behind.values { behind.add(head - reader.cursor.seq) }
+    }
+    metrics.note(behind, in: ObjectIdentifier(self))
   }
 }
 

@@ -13,11 +13,13 @@ final class FeedReader: SocketDelegate {
     case closed
   }
 
-  private let subscription: FeedSubscription
+  private let hub: FeedHub
   private let loop: FeedLoop
+  /// Until the socket is open: what it holds is much, and of no use afterwards.
+  private var subscription: FeedSubscription?
   private var socket: Socket?
   private var watch: SessionWatch.Ticket?
-  private var latest = LatestValues()
+  private var desk: VolatileDesk
   /// Messages from the client since then.
   private var messages = (count: 0, since: NIODeadline.uptimeNanoseconds(0))
 
@@ -36,11 +38,15 @@ final class FeedReader: SocketDelegate {
   init(_ subscription: FeedSubscription, loop: FeedLoop) {
     self.subscription = subscription
     self.loop = loop
+    hub = subscription.hub
+    desk = VolatileDesk(subscription.volatility)
     lens = loop.lens(subscription.key)
     cursor = subscription.start
   }
 
   var isWritable: Bool { socket?.isWritable ?? false }
+  /// Whether frames that were compressed for all may be sent here.
+  var isDeflated: Bool { socket?.deflate?.takesSharedFrames ?? false }
 
   /// Behind everything that was written.
   var position: Cursor { state == .live ? loop.position : cursor }
@@ -48,10 +54,12 @@ final class FeedReader: SocketDelegate {
   // MARK: The socket
 
   func opened(_ socket: Socket) {
+    guard let subscription else { return }
+    self.subscription = nil
     self.socket = socket
     state = .behind
-    subscription.hub.metrics.subscribed()
-    watch = subscription.hub.sessions.watch(subscription.caller) { reason in
+    hub.metrics.subscribed(.socket)
+    watch = hub.sessions.watch(subscription.caller) { reason in
       socket.close(.signInEnded, reason: reason)
     }
     write(FeedFrames.ready(subscription.start, subscription.bounds))
@@ -74,7 +82,7 @@ final class FeedReader: SocketDelegate {
     }
     blockedSince = nil
     loop.pull(self)
-    if isWritable, let bytes = FeedLens.join(latest.take().map(\.frame)) { write(volatile: bytes) }
+    offerKept()
   }
 
   func goingAway(_ socket: Socket) {
@@ -84,8 +92,8 @@ final class FeedReader: SocketDelegate {
   func closed(_ socket: Socket, _ closure: SocketClosure) {
     state = .closed
     loop.remove(self)
-    if let watch { subscription.hub.sessions.unwatch(watch) }
-    subscription.hub.metrics.unsubscribed()
+    if let watch { hub.sessions.unwatch(watch) }
+    hub.metrics.unsubscribed(.socket, FeedEnd(closure))
     self.socket = nil
   }
 
@@ -104,18 +112,29 @@ final class FeedReader: SocketDelegate {
     write(FeedFrames.bookmark(position))
   }
 
-  /// The newest values: now, or when the channel takes more, and then only the newest of each subject.
-  func offer(_ items: [VolatileItem], joined: ByteBuffer) {
-    if isWritable, latest.isEmpty {
-      write(volatile: joined)
-    } else {
-      for item in items { latest.put(item) }
-    }
+  /// Positions and presence: now, or when the channel takes more and their time has come, and then only the newest.
+  func offer(_ batch: VolatileBatch) {
+    guard let socket else { return }
+    if let bytes = desk.take(batch, isWritable: isWritable, at: socket.eventLoop.now) { write(volatile: bytes) }
+    if isWritable, !desk.isEmpty { loop.holdBack(self, until: desk.due) }
+  }
+
+  /// A channel that takes nothing calls when it takes more.
+  func offerKept() {
+    guard let socket, isWritable else { return }
+    if let bytes = desk.takeKept(at: socket.eventLoop.now) { write(volatile: bytes) }
+    if isWritable, !desk.isEmpty { loop.holdBack(self, until: desk.due) }
   }
 
   private func write(volatile frames: ByteBuffer) {
     socket?.write(frames)
     socket?.flush()
+  }
+
+  /// Its position can't be served any more.
+  func refuse(_ gap: CursorGap, _ bounds: LogBounds) {
+    write(FeedFrames.gap(gap, bounds))
+    fail(.gap, gap.rawValue)
   }
 
   func fail(_ code: CloseCode, _ reason: String) {
@@ -131,14 +150,17 @@ final class FeedRefusal: SocketDelegate {
   private let frame: ByteBuffer?
   private let code: CloseCode
   private let reason: String
+  private let metrics: FeedMetrics
 
-  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil) {
+  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil, metrics: FeedMetrics) {
     self.frame = frame
     self.code = code
     self.reason = reason
+    self.metrics = metrics
   }
 
   func opened(_ socket: Socket) {
+    metrics.ended(FeedEnd(code))
     if let frame { socket.send(frame) }
     socket.close(code, reason: reason)
   }

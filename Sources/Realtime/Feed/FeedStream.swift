@@ -1,3 +1,4 @@
+import Coordinator
 import Domain
 package import HTTPTypes
 package import HummingbirdCore
@@ -34,26 +35,39 @@ package struct FeedStream: Sendable {
   /// Writes until the sign-in ends, the server stops or the client goes.
   private func follow(_ writer: inout any ResponseBodyWriter) async throws {
     let hub = subscription.hub
-    if let gap = subscription.gap { return try await writer.write(Self.gap(gap, subscription.bounds)) }
+    if let gap = subscription.gap {
+      hub.metrics.ended(.gap)
+      return try await writer.write(Self.gap(gap, subscription.bounds))
+    }
     let signal = StreamSignal(channel)
-    hub.metrics.subscribed()
+    hub.metrics.subscribed(.stream)
     hub.add(signal)
-    let watch = hub.sessions.watch(subscription.caller) { _ in signal.end() }
+    let watch = hub.sessions.watch(subscription.caller) { _ in signal.end(.signedOut) }
     defer {
       hub.sessions.unwatch(watch)
       hub.remove(signal)
-      hub.metrics.unsubscribed()
+      hub.metrics.unsubscribed(.stream, signal.reason ?? .left)
     }
-    try await withGracefulShutdownHandler {
-      try await pull(&writer, signal)
-    } onGracefulShutdown: {
-      signal.end()
+    do {
+      try await withGracefulShutdownHandler {
+        try await pull(&writer, signal)
+      } onGracefulShutdown: {
+        signal.end()
+      }
+    } catch let cut as LogCut {
+      // It was read so slowly that what comes next has gone to the archive.
+      signal.note(.gap)
+      try await signal.writing { try await writer.write(Self.gap(.tooOld, cut.bounds)) }
+    } catch let failure as StoreFailure {
+      signal.note(.failed)
+      throw failure
     }
   }
 
   private func pull(_ writer: inout any ResponseBodyWriter, _ signal: StreamSignal) async throws {
     let hub = subscription.hub
     var position = subscription.start
+    signal.stands(at: position.seq)
     // The client knows its position from the start: also who heard nothing yet can come back without a loss.
     try await signal.writing { try await writer.write(Self.position(position)) }
     var told = ContinuousClock.now
@@ -62,6 +76,7 @@ package struct FeedStream: Sendable {
       while !signal.isEnded, case let items = try await hub.items(after: position.seq), let last = items.last {
         let page = hub.pages.page(items, after: position.seq, for: subscription.key)
         position = last.cursor
+        signal.stands(at: position.seq)
         guard let bytes = page.bytes else { continue }
         try await signal.writing { try await writer.write(bytes) }
         hub.metrics.delivered(page.count)
@@ -96,6 +111,9 @@ final class StreamSignal: Sendable {
   /// Since when the client has taken nothing of what is being written to it.
   private let writingSince = Mutex<NIODeadline?>(nil)
   private let ended = Atomic<Bool>(false)
+  private let firstReason = Mutex<FeedEnd?>(nil)
+  /// Below zero until it is known.
+  private let seq = Atomic<Int64>(-1)
 
   init(_ channel: any Channel) {
     self.channel = channel
@@ -104,11 +122,25 @@ final class StreamSignal: Sendable {
 
   var isEnded: Bool { ended.load(ordering: .acquiring) }
 
+  /// Why it ended, if that was this server's doing.
+  var reason: FeedEnd? { firstReason.withLock { $0 } }
+
+  /// Behind what was written, or is being; nil for who waits for a page.
+  var position: Int64? {
+    let seq = seq.load(ordering: .relaxed)
+    return seq < 0 ? nil : seq
+  }
+
   func wake() { continuation.yield() }
+
+  func stands(at seq: Int64) { self.seq.store(seq, ordering: .relaxed) }
+
+  func note(_ reason: FeedEnd) { firstReason.withLock { $0 = $0 ?? reason } }
 
   /// Ends the stream behind what it is writing; a write that waits for the client is cut off, since it might wait
   /// for ever.
-  func end() {
+  func end(_ reason: FeedEnd = .goingAway) {
+    note(reason)
     ended.store(true, ordering: .releasing)
     continuation.finish()
     if writingSince.withLock({ $0 }) != nil { channel.close(promise: nil) }
@@ -116,7 +148,10 @@ final class StreamSignal: Sendable {
 
   func beat(patience: TimeAmount) {
     wake()
-    if let since = writingSince.withLock({ $0 }), .now() >= since + patience { channel.close(promise: nil) }
+    if let since = writingSince.withLock({ $0 }), .now() >= since + patience {
+      note(.tooSlow)
+      channel.close(promise: nil)
+    }
   }
 
   func writing(_ write: () async throws -> Void) async throws {

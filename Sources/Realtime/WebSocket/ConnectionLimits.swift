@@ -14,6 +14,7 @@ package final class ConnectionLimits: Sendable {
     var total = 0
     var refused = 0
     var byAddress: [AddressKey: Int] = [:]
+    var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
   /// IPv4 by address, IPv6 by network of 64 bits, which one customer gets.
@@ -40,6 +41,18 @@ package final class ConnectionLimits: Sendable {
 
   /// Connections held now, refused ones included.
   package var count: Int { counts.withLock { $0.total + $0.refused } }
+
+  /// Comes back when no connection is left: a server that stops waits for its sockets here, since they have no task
+  /// of their own.
+  package func emptied() async {
+    await withCheckedContinuation { continuation in
+      let isEmpty = counts.withLock { counts in
+        if counts.total + counts.refused > 0 { counts.waiting.append(continuation) }
+        return counts.total + counts.refused == 0
+      }
+      if isEmpty { continuation.resume() }
+    }
+  }
 
   /// Counts the channel in until it closes.
   func admit(_ channel: any Channel) -> Verdict {
@@ -73,15 +86,18 @@ package final class ConnectionLimits: Sendable {
   }
 
   private func release(_ key: AddressKey?, _ verdict: Verdict) {
-    counts.withLock { counts in
-      guard verdict == .admitted else {
+    let waiting = counts.withLock { counts in
+      if verdict == .admitted {
+        counts.total -= 1
+        if let key, let held = counts.byAddress[key] { counts.byAddress[key] = held > 1 ? held - 1 : nil }
+      } else {
         counts.refused -= 1
-        return
       }
-      counts.total -= 1
-      guard let key, let held = counts.byAddress[key] else { return }
-      counts.byAddress[key] = held > 1 ? held - 1 : nil
+      guard counts.total + counts.refused == 0 else { return [CheckedContinuation<Void, Never>]() }
+      defer { counts.waiting = [] }
+      return counts.waiting
     }
+    for continuation in waiting { continuation.resume() }
   }
 
   /// Reads the kernel's structures by offset, which are the same on every system: 4 for sin_addr, 8 for sin6_addr.

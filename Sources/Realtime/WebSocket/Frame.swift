@@ -53,10 +53,13 @@ package struct SocketLimits: Hashable, Sendable {
   package var pongTimeout: TimeAmount
   /// How long a peer may take to answer our close frame.
   package var closeTimeout: TimeAmount
+  /// Whether permessage-deflate (RFC 7692) is agreed on with clients who offer it.
+  package var deflate: Bool
 
   package init(
     frame: Int = 64 * 1024, message: Int = 64 * 1024, pending: Int = 4 * 1024 * 1024,
-    quiet: TimeAmount = .seconds(20), pongTimeout: TimeAmount = .seconds(60), closeTimeout: TimeAmount = .seconds(5)
+    quiet: TimeAmount = .seconds(20), pongTimeout: TimeAmount = .seconds(60), closeTimeout: TimeAmount = .seconds(5),
+    deflate: Bool = true
   ) {
     self.frame = frame
     self.message = message
@@ -64,5 +67,6 @@ package struct SocketLimits: Hashable, Sendable {
     self.quiet = quiet
     self.pongTimeout = pongTimeout
     self.closeTimeout = closeTimeout
+    self.deflate = deflate
   }
 }

@@ -4,7 +4,7 @@ package import NIOCore
 /// come, keeps nothing but what a message needs, and refuses at the first byte that shows a failure. After it threw, the
 /// connection has failed and it must not be used again.
 ///
-/// An extension that uses RSV1 (permessage-deflate) would allow that bit in `check` and note it with the message.
+/// With permessage-deflate (RFC 7692) a message may be compressed: it is expanded when it is whole.
 package struct FrameDecoder: Sendable {
   package enum Role: Sendable {
     /// Reads a client's frames, which must be masked (section 5.1).
@@ -16,6 +16,7 @@ package struct FrameDecoder: Sendable {
   private struct Frame {
     let opcode: Opcode
     let isFinal: Bool
+    let isCompressed: Bool
     let mask: UInt32?
     let length: Int
     var received = 0
@@ -24,15 +25,19 @@ package struct FrameDecoder: Sendable {
   private let role: Role
   private let frameLimit: Int
   private let messageLimit: Int
+  private let deflates: Bool
   private var frame: Frame?
   /// `text` or `binary` while a message is under way.
   private var messageKind: Opcode?
+  private var isCompressed = false
   private var message = ByteBuffer()
   private var control = ByteBuffer()
   private var validator = UTF8Validator()
 
-  package init(role: Role = .server, limits: SocketLimits = SocketLimits()) {
+  /// - Parameter deflates: whether permessage-deflate was agreed on.
+  package init(role: Role = .server, limits: SocketLimits = SocketLimits(), deflates: Bool = false) {
     self.role = role
+    self.deflates = deflates
     self.frameLimit = limits.frame
     self.messageLimit = limits.message
   }
@@ -64,14 +69,17 @@ package struct FrameDecoder: Sendable {
     input.moveReaderIndex(forwardBy: 2)
     let length = try readLength(short, &input)
     let mask = role == .server ? input.readInteger(endianness: .host, as: UInt32.self) : nil
-    return Frame(opcode: opcode, isFinal: bytes & 0x8000 != 0, mask: mask, length: length)
+    return Frame(
+      opcode: opcode, isFinal: bytes & 0x8000 != 0, isCompressed: bytes & 0x4000 != 0, mask: mask, length: length)
   }
 
   private func check(_ bytes: UInt16) throws(ProtocolFailure) -> Opcode {
-    guard bytes & 0x7000 == 0 else { throw ProtocolFailure(.protocolError, "reserved bit set") }
     guard let opcode = Opcode(rawValue: UInt8(bytes >> 8 & 0x0F)) else {
       throw ProtocolFailure(.protocolError, "reserved opcode")
     }
+    // RSV1 belongs to permessage-deflate, on a message's first frame only (RFC 7692, section 6).
+    let allowed: UInt16 = deflates && (opcode == .text || opcode == .binary) ? 0x4000 : 0
+    guard bytes & 0x7000 & ~allowed == 0 else { throw ProtocolFailure(.protocolError, "reserved bit set") }
     guard (bytes & 0x80 != 0) == (role == .server) else {
       throw ProtocolFailure(.protocolError, role == .server ? "frame not masked" : "frame masked")
     }
@@ -112,6 +120,7 @@ package struct FrameDecoder: Sendable {
     } else {
       guard messageKind == nil else { throw ProtocolFailure(.protocolError, "message inside a message") }
       messageKind = header.opcode
+      isCompressed = header.isCompressed
     }
     guard header.length <= frameLimit, header.length <= messageLimit - message.readableBytes else {
       throw ProtocolFailure(.tooBig, "message too big")
@@ -150,7 +159,7 @@ package struct FrameDecoder: Sendable {
 
   /// Text must be UTF-8 over all its fragments (section 8.1); a character may straddle them.
   private mutating func validate(last count: Int) throws(ProtocolFailure) {
-    guard messageKind == .text else { return }
+    guard messageKind == .text, !isCompressed else { return }
     let valid = message.withUnsafeReadableBytes { bytes in
       validator.accept(UnsafeRawBufferPointer(rebasing: bytes[(bytes.count - count)...]))
     }
@@ -166,6 +175,11 @@ package struct FrameDecoder: Sendable {
     }
     guard frame.isFinal else { return nil }
     let isText = messageKind == .text
+    if isCompressed {
+      isCompressed = false
+      message = try Inflater.expand(message, limit: messageLimit)
+      try validate(last: message.readableBytes)
+    }
     guard !isText || validator.isComplete else {
       throw ProtocolFailure(.invalidPayload, "text ends inside a character")
     }

@@ -30,23 +30,30 @@ package enum FrameEncoder {
     return frame(.close, payload, mask: mask)
   }
 
+  /// One whole message, compressed where that was agreed on and makes it shorter.
+  package static func message(_ opcode: Opcode, _ payload: ByteBuffer, _ deflate: PermessageDeflate?) -> ByteBuffer {
+    guard let deflate, let packed = Deflater.with(deflate).compress(payload) else { return frame(opcode, payload) }
+    return frame(opcode, packed, isCompressed: true)
+  }
+
   /// Any single frame.
   package static func frame(
-    _ opcode: Opcode, _ payload: ByteBuffer, final: Bool = true, mask: UInt32? = nil
+    _ opcode: Opcode, _ payload: ByteBuffer, final: Bool = true, isCompressed: Bool = false, mask: UInt32? = nil
   ) -> ByteBuffer {
     var buffer = ByteBuffer()
     buffer.reserveCapacity(payload.readableBytes + 14)
-    append(opcode, payload, final: final, mask: mask, to: &buffer)
+    append(opcode, payload, final: final, isCompressed: isCompressed, mask: mask, to: &buffer)
     return buffer
   }
 
   /// Any single frame, behind what the buffer holds: several frames in one buffer cost one write.
   package static func append(
-    _ opcode: Opcode, _ payload: ByteBuffer, final: Bool = true, mask: UInt32? = nil, to buffer: inout ByteBuffer
+    _ opcode: Opcode, _ payload: ByteBuffer, final: Bool = true, isCompressed: Bool = false, mask: UInt32? = nil,
+    to buffer: inout ByteBuffer
   ) {
     let length = payload.readableBytes
     let masked: UInt8 = mask == nil ? 0 : 0x80
-    buffer.writeInteger(opcode.rawValue | (final ? 0x80 : 0))
+    buffer.writeInteger(opcode.rawValue | (final ? 0x80 : 0) | (isCompressed ? 0x40 : 0))
     switch length {
     case ...125:
       buffer.writeInteger(masked | UInt8(length))

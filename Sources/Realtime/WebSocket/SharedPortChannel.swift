@@ -42,6 +42,7 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
 
   package let responder: HTTPChannelHandler.Responder
   package let configuration: Configuration
+  private let wheels = TimerWheels()
 
   package init(responder: @escaping HTTPChannelHandler.Responder, configuration: Configuration = Configuration()) {
     self.responder = responder
@@ -56,14 +57,17 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
       case .refused(let problem): refusal = problem
       case .dropped: channel.eventLoop.execute { channel.close(promise: nil) }
       }
-      try addHandlers(to: channel, refusal: refusal, logger: logger)
+      let httpSide = HTTPSide(channel)
+      try addHandlers(to: channel, httpSide, refusal: refusal, logger: logger)
       return try NIOAsyncChannel(
-        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        wrappingChannelSynchronously: httpSide, configuration: .init(isOutboundHalfClosureEnabled: true))
     }
   }
 
   /// Bytes side first. The same as Hummingbird's HTTP1Channel, with the guard and the upgrade between decoder and codec.
-  private func addHandlers(to channel: any Channel, refusal: ConnectionProblem?, logger: Logger) throws {
+  private func addHandlers(
+    to channel: any Channel, _ httpSide: HTTPSide, refusal: ConnectionProblem?, logger: Logger
+  ) throws {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = configuration.headerFieldSize
     limits.maxHeaderListSize = configuration.headerListSize
@@ -78,7 +82,8 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
     let codec = HTTP1ToHTTPServerCodec(secure: false)
     let connectionState = HTTPConnectionStateHandler(idleTimeout: configuration.idleTimeout, logger: logger)
     let upgrade = UpgradeHandler(
-      encoder: encoder, decoder: decoder, companions: [requestGuard, codec, connectionState], makeDecoder: makeDecoder)
+      encoder: encoder, decoder: decoder, companions: [requestGuard, codec, connectionState],
+      httpSide: httpSide, wheels: wheels, makeDecoder: makeDecoder)
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(encoder)
     try pipeline.addHandler(decoder)
@@ -88,8 +93,7 @@ package struct SharedPortChannel: ServerChildChannel, HTTPChannelHandler {
     try pipeline.addHandler(connectionState)
   }
 
-  /// Hummingbird's own loop: one request after the other. Of a connection that became a WebSocket it sees nothing more
-  /// but the end.
+  /// Hummingbird's own loop: one request after the other. For it a connection that becomes a WebSocket has ended.
   package func handle(value: Value, logger: Logger) async {
     // Requests are answered on their connection's own event loop: a hop to a pool and back costs more than most answers
     // do. Whatever blocks has threads of its own.

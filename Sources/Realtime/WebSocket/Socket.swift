@@ -27,14 +27,17 @@ package final class Socket: Sendable {
   package let remoteAddress: SocketAddress?
   /// The subprotocol agreed on, if any.
   package let subprotocol: String?
+  /// How messages may be compressed, if that was agreed on.
+  package let deflate: PermessageDeflate?
 
   private let channel: any Channel
   private let handler: NIOLoopBound<WebSocketHandler>
 
-  init(_ handler: WebSocketHandler, channel: any Channel, subprotocol: String?) {
+  init(_ handler: WebSocketHandler, channel: any Channel, _ accepted: PendingSocket) {
     self.eventLoop = channel.eventLoop
     self.remoteAddress = channel.remoteAddress
-    self.subprotocol = subprotocol
+    self.subprotocol = accepted.subprotocol
+    self.deflate = accepted.deflate
     self.channel = channel
     self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
   }
@@ -48,7 +51,12 @@ package final class Socket: Sendable {
   }
 
   package func send(text: String) {
-    send(FrameEncoder.text(text))
+    send(text: ByteBuffer(string: text))
+  }
+
+  /// One message whose bytes the caller knows to be UTF-8; compressed here, if that was agreed on.
+  package func send(text utf8: ByteBuffer) {
+    send(FrameEncoder.message(.text, utf8, deflate))
   }
 
   /// Queues one encoded frame without flushing; on the socket's loop only. The buffer may be shared by all subscribers:

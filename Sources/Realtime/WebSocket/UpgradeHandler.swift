@@ -35,6 +35,8 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
   private let makeDecoder: () -> Decoder
   /// What else leaves when HTTP does.
   private let companions: [any RemovableChannelHandler]
+  private let httpSide: HTTPSide
+  private let wheels: TimerWheels
   private var state = State.plain
   /// Requests whose answer has not ended yet; answers come in the requests' order.
   private var outstanding = 0
@@ -42,12 +44,14 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
   private var inputClosed = false
 
   init(
-    encoder: HTTPResponseEncoder, decoder: Decoder, companions: [any RemovableChannelHandler],
-    makeDecoder: @escaping () -> Decoder
+    encoder: HTTPResponseEncoder, decoder: Decoder, companions: [any RemovableChannelHandler], httpSide: HTTPSide,
+    wheels: TimerWheels, makeDecoder: @escaping () -> Decoder
   ) {
     self.encoder = encoder
     self.decoder = decoder
     self.companions = companions
+    self.httpSide = httpSide
+    self.wheels = wheels
     self.makeDecoder = makeDecoder
   }
 
@@ -162,8 +166,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
     let pipeline = context.pipeline.syncOperations
     let socket = WebSocketHandler(
-      limits: pending.limits, subprotocol: pending.subprotocol, now: context.eventLoop.now,
-      makeDelegate: pending.makeDelegate)
+      pending, wheel: wheels.wheel(on: context.eventLoop), now: context.eventLoop.now)
     // The encoder leaves first, so that the socket can write as soon as it is in; the decoder last: as it leaves it
     // hands the bytes that it holds to what stands behind it, which is the socket by then.
     let leaving: [any RemovableChannelHandler] = [encoder] + companions + [self]
@@ -177,6 +180,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
       context.channel.close(promise: nil)
       return
     }
+    httpSide.leave()
     let channel = context.channel
     let quiesce = isQuiescing
     pipeline.removeHandler(decoder).assumeIsolated().whenComplete { _ in

@@ -3,7 +3,7 @@ import NIOCore
 /// One WebSocket at the front of its channel: decodes the peer's frames for the delegate, answers pings, keeps the link
 /// alive and runs the close handshake (RFC 6455, sections 5.5 and 7). What Hummingbird's HTTP loop left at the
 /// channel's end sees neither reads nor writes through it, only the channel's end.
-final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
+final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, TimerWheelMember {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -24,8 +24,9 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   static let failedTimeout = TimeAmount.seconds(2)
 
   private let limits: SocketLimits
-  private let subprotocol: String?
-  private let makeDelegate: (Socket) -> any SocketDelegate
+  private let wheel: TimerWheel
+  /// Until the socket is open.
+  private var pending: PendingSocket?
   private var context: ChannelHandlerContext?
   private var socket: Socket?
   private var delegate: (any SocketDelegate)?
@@ -39,19 +40,19 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   private var isReading = false
   private var needsFlush = false
   private var heldPong: ByteBuffer?
+  /// HTTP's loop, which waited behind this handler, has been told that its connection ended.
+  private var isAlone = false
   private var liveness: Liveness
-  private var keepAlive: Scheduled<Void>?
+  var wheelPlace: TimerWheel.Place?
   private var deadline: Scheduled<Void>?
   /// How we closed, until the delegate has heard it.
   private var ownClosure: SocketClosure?
 
-  init(
-    limits: SocketLimits, subprotocol: String?, now: NIODeadline, makeDelegate: @escaping (Socket) -> any SocketDelegate
-  ) {
-    self.limits = limits
-    self.subprotocol = subprotocol
-    self.makeDelegate = makeDelegate
-    self.decoder = FrameDecoder(limits: limits)
+  init(_ pending: PendingSocket, wheel: TimerWheel, now: NIODeadline) {
+    self.limits = pending.limits
+    self.wheel = wheel
+    self.pending = pending
+    self.decoder = FrameDecoder(limits: limits, deflates: pending.deflate != nil)
     self.liveness = Liveness(quiet: limits.quiet, timeout: limits.pongTimeout, now: now)
   }
 
@@ -59,11 +60,14 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    let socket = Socket(self, channel: context.channel, subprotocol: subprotocol)
-    let delegate = makeDelegate(socket)
+    guard let pending else { return }
+    // What it holds was the request's.
+    self.pending = nil
+    let socket = Socket(self, channel: context.channel, pending)
+    let delegate = pending.makeDelegate(socket)
     self.socket = socket
     self.delegate = delegate
-    checkLiveness()
+    if let time = checkLiveness(at: context.eventLoop.now) { wheel.put(self, at: time) }
     delegate.opened(socket)
   }
 
@@ -103,14 +107,8 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-    switch mode {
-    case .input:
-      // What a cancelled HTTP loop asks for: the server is being stopped without grace.
-      goAway()
-      promise?.succeed()
-    case .output, .all:
-      context.close(mode: mode, promise: promise)
-    }
+    // HTTP's loop closes what it was told has ended. The socket goes on.
+    if isAlone { promise?.succeed() } else { context.close(mode: mode, promise: promise) }
   }
 
   // MARK: Reading
@@ -132,19 +130,27 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
     isReading = false
     if needsFlush { flush() }
     context.fireChannelReadComplete()
+    readMore()
   }
 
-  /// The bytes that had come behind the handshake are in: what they were answered goes out.
+  /// The bytes that had come behind the handshake are in: what they were answered goes out. For HTTP's loop, which
+  /// still waits behind this handler, the connection ends here.
   func leftoversEnded() {
     isReading = false
     flush()
+    isAlone = true
+    context?.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    readMore()
   }
 
-  func read(context: ChannelHandlerContext) {
+  func read(context: ChannelHandlerContext) { readMore() }
+
+  /// Nobody behind asks for more once HTTP's loop has ended there.
+  private func readMore() {
     if isPaused {
       heldRead = true
     } else {
-      context.read()
+      context?.read()
     }
   }
 
@@ -242,27 +248,26 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
   // MARK: Keeping the link
 
-  private func checkLiveness() {
-    guard phase == .open, let context else { return }
-    let now = context.eventLoop.now
+  func wheelTurned(at now: NIODeadline) -> NIODeadline? { checkLiveness(at: now) }
+
+  /// - Returns: when to look again.
+  private func checkLiveness(at now: NIODeadline) -> NIODeadline? {
+    guard phase == .open, let context else { return nil }
     if isPaused { liveness.heard(at: now) }
     switch liveness.check(at: now) {
     case .wait(let until):
-      keepAlive(at: until)
+      return until
     case .ping(let next):
-      send(FrameEncoder.frame(.ping, ByteBuffer()))
-      keepAlive(at: next)
+      send(Self.ping)
+      return next
     case .dead:
       end(SocketClosure(origin: .network, code: .abnormal, reason: "no sign of life"))
       context.close(promise: nil)
+      return nil
     }
   }
 
-  private func keepAlive(at time: NIODeadline) {
-    keepAlive = context?.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in
-      self?.checkLiveness()
-    }
-  }
+  private static let ping = FrameEncoder.frame(.ping, ByteBuffer())
 
   // MARK: Closing (section 7)
 
@@ -333,8 +338,7 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   private func tellDelegate(_ closure: SocketClosure) {
-    keepAlive?.cancel()
-    keepAlive = nil
+    wheel.remove(self)
     guard let delegate, let socket else { return }
     self.delegate = nil
     delegate.closed(socket, ownClosure ?? closure)

@@ -31,7 +31,9 @@ package enum WebSocketUpgrade {
   ) async throws -> HTTPFields {
     let key = try validate(request)
     let subprotocol = choose(from: subprotocols, offered: request.headerFields[values: .secWebSocketProtocol])
-    let pending = PendingSocket(limits: limits, subprotocol: subprotocol, makeDelegate: delegate)
+    let extensions = request.headerFields[values: .secWebSocketExtensions]
+    let deflate = try limits.deflate ? PermessageDeflate.choose(from: extensions) : nil
+    let pending = PendingSocket(limits: limits, subprotocol: subprotocol, deflate: deflate, makeDelegate: delegate)
     try await channel.eventLoop.submit {
       guard let handler = try? channel.pipeline.syncOperations.handler(type: UpgradeHandler.self) else {
         throw Refusal.upgradeRequired("this connection can't be upgraded")
@@ -43,6 +45,7 @@ package enum WebSocketUpgrade {
       .upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: acceptValue(for: key),
     ]
     headers[.secWebSocketProtocol] = subprotocol
+    headers[.secWebSocketExtensions] = deflate?.answer
     return headers
   }
 
@@ -94,6 +97,7 @@ package enum WebSocketUpgrade {
 /// What waits for its 101.
 struct PendingSocket: Sendable {
   let limits: SocketLimits
-  let subprotocol: String?
+  var subprotocol: String?
+  var deflate: PermessageDeflate?
   let makeDelegate: @Sendable (Socket) -> any SocketDelegate
 }

@@ -58,6 +58,7 @@ package struct EndpointRequest: Sendable {
 
   package func text(_ name: String) -> String? { query[name]?.string }
   package func integer(_ name: String) -> Int64? { query[name]?.int }
+  package func number(_ name: String) -> Double? { query[name]?.number }
   package func instant(_ name: String) -> Instant? { query[name]?.string.flatMap(Instant.init) }
   package func list(_ name: String) -> [String] { query[name]?.array?.compactMap(\.string) ?? [] }
   package func choice<Value: RawRepresentable>(_ name: String, _: Value.Type = Value.self) -> Value?

@@ -36,10 +36,7 @@ package struct OpenAPIDocument: Sendable {
       "components": [
         "schemas": .object(components),
         "securitySchemes": [
-          "bearer": [
-            "type": "http", "scheme": "bearer",
-            "description": "The token of a session, or of a machine.",
-          ],
+          "bearer": Self.bearer,
           "cookie": [
             "type": "apiKey", "in": "cookie", "name": .string(Cookies.session),
             "description": "Set by signing in. Changes then need an `Origin` of this site.",
@@ -48,6 +45,11 @@ package struct OpenAPIDocument: Sendable {
       ],
     ]
   }
+
+  /// The same words in OpenAPI and AsyncAPI.
+  static let bearer: JSON = [
+    "type": "http", "scheme": "bearer", "description": "The token of a session, or of a machine.",
+  ]
 
   private static let introduction = """
     Times are RFC 3339 with an offset, ids are UUIDs, unknown members are ignored. Everything that is refused is a \

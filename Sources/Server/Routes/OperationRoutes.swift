@@ -53,6 +53,16 @@ package struct OperationRoutes: Sendable {
     }
   }
 
+  /// The description of the sockets, made once.
+  package static func socketDescription(of endpoints: [Endpoint], version: String) -> Endpoint {
+    let bytes = AsyncAPIDocument(endpoints, version: version).json.bytes
+    return Endpoint(
+      .get, "/asyncapi.json", "describeSockets", .operations, "The description of the sockets (AsyncAPI 3.0).",
+      access: .open,
+      answers: [.json(.ok, .object { Schema.Member.required("asyncapi", .string) }, "The description.")]
+    ) { _ in .json(bytes: bytes) }
+  }
+
   /// The description, made once; it describes itself too.
   package static func description(of endpoints: [Endpoint], version: String) -> Endpoint {
     func endpoint(_ bytes: [UInt8]) -> Endpoint {

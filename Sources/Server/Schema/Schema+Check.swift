@@ -3,8 +3,8 @@ package import Domain
 extension Schema {
   /// Every way in which a value does not fit, at most `SchemaChecker.limit`; empty when it fits.
   ///
-  /// Unknown members are ignored. The codes: `required`, `type`, `format`, `range`, `step`, `length`, `blank`, `count`,
-  /// `enum`, `shape`.
+  /// Unknown members are ignored, but in a closed object. The codes: `required`, `type`, `format`, `range`, `step`,
+  /// `length`, `blank`, `count`, `enum`, `shape`, `unknown`.
   /// - Parameter root: what the pointers begin with: empty for a body, the name for a parameter.
   package func check(_ value: JSON, root: String = "") -> [Rejection.Field] {
     var checker = SchemaChecker(at: JSONPointer(root: root))
@@ -38,7 +38,7 @@ private struct SchemaChecker {
     case .integer(let range, let step): checkInteger(value, range, step)
     case .number(let range): checkNumber(value, range)
     case .array(let element, let count): checkArray(value, element, count)
-    case .object(let members): checkObject(value, members)
+    case .object(let members): checkObject(value, members, isClosed: schema.isClosed)
     case .map(let element): checkMap(value, element)
     case .anyOf(let shapes): checkAny(value, shapes)
     case .named(_, let inner): check(value, inner)
@@ -99,7 +99,7 @@ private struct SchemaChecker {
     for (index, value) in values.enumerated() { within(.index(index)) { $0.check(value, element) } }
   }
 
-  mutating func checkObject(_ value: JSON, _ members: [Schema.Member]) {
+  mutating func checkObject(_ value: JSON, _ members: [Schema.Member], isClosed: Bool) {
     guard case .object(let object) = value else { return fault("type", "An object was expected.") }
     for member in members {
       guard let value = object[member.name] else {
@@ -110,6 +110,10 @@ private struct SchemaChecker {
       }
       if value == .null, member.presence == .optional { continue }
       within(.member(member.name)) { $0.check(value, member.schema) }
+    }
+    guard isClosed else { return }
+    for item in object.items where !members.contains(where: { $0.name == item.name }) {
+      within(.member(item.name)) { $0.fault("unknown", "There is no such member.") }
     }
   }
 

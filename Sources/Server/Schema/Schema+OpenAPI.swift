@@ -44,6 +44,7 @@ extension Schema {
       members["properties"] = .object(properties)
       let required = list.filter { $0.presence == .required }.map(\.name)
       if !required.isEmpty { members["required"] = .strings(required) }
+      if isClosed { members["additionalProperties"] = false }
     case .map(let value):
       members["type"] = type("object")
       members["additionalProperties"] = value.openAPI

@@ -53,6 +53,8 @@ package struct Schema: Sendable {
 
   package var kind: Kind
   package var isNullable = false
+  /// Of an object: it has no members but these. For what goes out.
+  package var isClosed = false
   package var note: String?
   package var sample: JSON?
 
@@ -108,6 +110,13 @@ extension Schema {
   package var orNull: Schema {
     var schema = self
     schema.isNullable = true
+    return schema
+  }
+
+  /// The same object, without room for members that are not declared.
+  package var closed: Schema {
+    var schema = self
+    schema.isClosed = true
     return schema
   }
 

@@ -8,6 +8,11 @@ extension SQLTransaction {
     }
   }
 
+  package func callRooms(of consults: [String]) throws -> [(consult: String, document: String)] {
+    guard !consults.isEmpty else { return [] }
+    return try connection.rows(SQLs.rooms, [.text(commaList(consults))]) { ($0.text(0), $0.text(1)) }
+  }
+
   package func insertCallRoom(_ consult: String, node: String, document: String) throws {
     try connection.post(SQLs.insert, [.text(consult), .text(node), .text(document)])
   }
@@ -42,6 +47,11 @@ extension SQLTransaction {
       LEFT JOIN node ON node.id = call_room.node AND node.state = 'serving'
         AND node.heartbeat_at > database_now() - 3000
       WHERE consult = $1
+      """)
+    static let rooms = SQL(
+      """
+      SELECT consult, document FROM call_room
+      WHERE replace(CAST($1 AS TEXT), ',' || consult || ',', '') <> CAST($1 AS TEXT) ORDER BY consult
       """)
     static let insert = SQL("INSERT INTO call_room (consult, node, term, document) VALUES ($1, $2, 1, $3)")
     static let take = SQL("UPDATE call_room SET node = $2, term = term + 1 WHERE consult = $1 AND term = $3")

@@ -62,10 +62,21 @@ extension SQLTransaction {
   package func logBounds() throws -> LogBounds {
     let epoch = try meta("epoch").flatMap { UInt64($0, radix: 16) } ?? 0
     let head = try logHead()
-    // Nothing is pruned in this release, so the oldest position is the one before the first event.
+    let oldest = try connection.first(SQLs.archiveHead, []) { (seq: $0.int(0), chain: $0.blob(1)) }
     return LogBounds(
-      epoch: epoch, oldest: Cursor(epoch: epoch, seq: 0, chain: Self.genesis),
+      epoch: epoch, oldest: Cursor(epoch: epoch, seq: oldest?.seq ?? 0, chain: oldest?.chain ?? Self.genesis),
       head: Cursor(epoch: epoch, seq: head.seq, chain: head.chain))
+  }
+
+  package func archiveEvents(through seq: Int64) throws -> Int {
+    // Of two nodes that do the same at once one is refused, by the archive's key, and finds it done when it runs again.
+    try connection.post(SQLs.archive, [.int(seq)])
+    try Migrations.require(Migrations.eventArchive, on: connection)
+    return try connection.run(SQLs.cut, [.int(seq)])
+  }
+
+  package func archivedEvents(after seq: Int64, limit: Int) throws -> [EventRecord] {
+    try connection.rows(SQLs.archivedAfter, [.int(seq), .int(Int64(limit))], Self.event)
   }
 
   package static func event(_ row: any SQLRow) throws -> EventRecord {
@@ -90,6 +101,18 @@ extension SQLTransaction {
     static let after = SQL(
       """
       SELECT seq, id, type, time, subject, facilities, specialty, actor, data, chain FROM event
+      WHERE seq > $1 ORDER BY seq LIMIT $2
+      """)
+    static let archiveHead = SQL("SELECT seq, chain FROM event_archive ORDER BY seq DESC LIMIT 1")
+    static let archive = SQL(
+      """
+      INSERT INTO event_archive (seq, id, type, time, subject, facilities, specialty, actor, data, chain)
+      SELECT seq, id, type, time, subject, facilities, specialty, actor, data, chain FROM event WHERE seq <= $1
+      """)
+    static let cut = SQL("DELETE FROM event WHERE seq <= $1")
+    static let archivedAfter = SQL(
+      """
+      SELECT seq, id, type, time, subject, facilities, specialty, actor, data, chain FROM event_archive
       WHERE seq > $1 ORDER BY seq LIMIT $2
       """)
     static let one = SQL(

@@ -5,8 +5,8 @@ import UnixSignals
 /// Measures the product on this machine, beside what one would otherwise use (docs/BENCHMARKS.md).
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measures bookings, slot search and several nodes on this machine.",
-    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self])
+    commandName: "bench", abstract: "Measures bookings, slot search, several nodes and the feed on this machine.",
+    subcommands: [BookingBench.self, SlotsBench.self, NodesBench.self, FeedBench.self, CrowdBench.self, EchoBench.self])
 }
 
 /// A benchmark that could not be carried out, or whose result is not to be trusted.

@@ -22,11 +22,23 @@ final class HTTPConnection {
   deinit { close(descriptor) }
 
   func post(_ path: String, _ body: JSON) throws -> JSON {
-    let bytes = body.bytes
+    try send(Self.request(path, body.bytes, token: token))
+    let answer = try answer(to: path)
+    return answer.isEmpty ? .null : try JSON(parsing: answer)
+  }
+
+  /// A POST, to be sent as it is.
+  static func request(_ path: String, _ body: [UInt8], token: String) -> [UInt8] {
     let head =
       "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \(token)\r\n"
-      + "Content-Type: application/json\r\nContent-Length: \(bytes.count)\r\n\r\n"
-    try Loopback.send(Array(head.utf8) + bytes, on: descriptor)
+      + "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
+    return Array(head.utf8) + body
+  }
+
+  func send(_ request: [UInt8]) throws { try Loopback.send(request, on: descriptor) }
+
+  /// The body of the answer that is due; it must be a success.
+  func answer(to path: String) throws -> String {
     var answer: [UInt8] = []
     while true {
       let chunk = try Loopback.receive(on: descriptor)
@@ -39,7 +51,7 @@ final class HTTPConnection {
         .flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) }
       guard let length, text[end.upperBound...].utf8.count >= length else { continue }
       guard text.hasPrefix("HTTP/1.1 20") else { throw BenchFailure("\(path): \(text.prefix(400))") }
-      return length == 0 ? .null : try JSON(parsing: String(text[end.upperBound...]))
+      return String(text[end.upperBound...])
     }
   }
 }

@@ -18,6 +18,7 @@ struct BenchProvince: Sendable {
   /// The length of a booking: six cells.
   static let minutes: Int64 = 30
   private static let requestsAtOnce = 128
+  private static let eventsAtOnce = 5_000
 
   /// As `HOICHAN_DATABASE` names it.
   let database: String
@@ -140,6 +141,43 @@ struct BenchProvince: Sendable {
     try await Self.open(database) { deployment in
       try await deployment.store.settle()
       return try await deployment.coordinator.logBounds().head.seq
+    }
+  }
+
+  /// Appends so many events of requests, many in a transaction, as if years had gone by; the server must not run
+  /// meanwhile. There are no consults behind them.
+  func append(_ count: Int) async throws {
+    try await Self.open(database) { deployment in
+      let now = deployment.coordinator.now()
+      for first in stride(from: 0, to: count, by: Self.eventsAtOnce) {
+        let numbers = first..<min(count, first + Self.eventsAtOnce)
+        try await deployment.store.write { tx in
+          for number in numbers {
+            let id = UUIDv7.make(at: now)
+            var data = EventData()
+            data.consultId = id
+            try tx.append(
+              EventDraft(
+                type: .consultRequested, subject: "consults/\(id)", facilities: [stations[number % stations.count]],
+                specialty: .cardiology, actor: "bench", data: data), at: now)
+          }
+        }
+      }
+    }
+  }
+
+  /// Positions that stand so far behind the newest event; the server must not run meanwhile.
+  func cursors(back: [Int]) async throws -> [String] {
+    try await Self.open(database) { deployment in
+      let head = try await deployment.coordinator.logBounds().head
+      var cursors: [String] = []
+      for distance in back {
+        let seq = head.seq - Int64(distance)
+        guard let event = try await deployment.coordinator.events(after: seq - 1, limit: 1).first, event.seq == seq
+        else { throw BenchFailure("the log is shorter than \(distance) events") }
+        cursors.append(Cursor(epoch: head.epoch, seq: seq, chain: event.chain).text)
+      }
+      return cursors
     }
   }
 

@@ -40,6 +40,8 @@ struct BenchServer: Sendable {
     }
   }
 
+  var pid: Int32 { child.pid }
+
   /// A counter of its metrics.
   func counter(_ name: String) throws -> Int {
     let metrics = try Loopback.get(port: port, "/metrics")

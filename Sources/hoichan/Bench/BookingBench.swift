@@ -208,7 +208,7 @@ extension Double {
 }
 
 extension String {
-  fileprivate func padded(_ width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - count)) }
+  func padded(_ width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - count)) }
 }
 
 /// A database of its own in somebody's PostgreSQL, made for a benchmark and removed after it.

@@ -33,8 +33,15 @@ enum Loopback {
   }
 
   /// A connected socket that gives up after so many seconds of silence.
-  static func connection(port: Int, patience seconds: Int) throws -> Int32 {
+  /// - Parameter source: how far behind 127.0.0.1 the address is that it comes from: one address has 28,000 ports, and
+  ///   servers count connections by address.
+  static func connection(port: Int, patience seconds: Int, source: Int = 0) throws -> Int32 {
     let descriptor = try Self.socket()
+    guard source == 0 || withAddress(0, host: INADDR_LOOPBACK + UInt32(source), { bind(descriptor, $0, $1) }) == 0
+    else {
+      close(descriptor)
+      throw failure("bind")
+    }
     var patience = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     var on: Int32 = 1
@@ -72,11 +79,13 @@ enum Loopback {
     return descriptor
   }
 
-  private static func withAddress(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+  private static func withAddress(
+    _ port: Int, host: UInt32 = INADDR_LOOPBACK, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+  ) -> Int32 {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+    address.sin_addr.s_addr = host.bigEndian
     return withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }

@@ -56,8 +56,9 @@ struct VerifyCommand: AsyncParsableCommand {
     try await administer(self.settings) { coordinator, _ in
       let report = try await coordinator.store.verify(secrets: coordinator.secrets, head: known)
       print(
-        "\(report.events) events, \(report.anchors) seals, \(report.accessEntries) access entries, "
-          + "\(report.bookedConsults) booked consults, \(report.outcomes) outcomes, \(report.signatures) signatures")
+        "\(report.events) events (\(report.archivedEvents) archived), \(report.anchors) seals, "
+          + "\(report.accessEntries) access entries, \(report.bookedConsults) booked consults, "
+          + "\(report.outcomes) outcomes, \(report.signatures) signatures")
       try Self.report(report.problems, count: report.problemCount)
       print("verified: no problem found")
       print("head: \(report.head.seq) \(Secrets.hex(report.head.chain))")

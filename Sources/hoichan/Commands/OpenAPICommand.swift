@@ -11,6 +11,16 @@ struct OpenAPICommand: AsyncParsableCommand {
   }
 }
 
+/// Prints the description of the sockets that the server also gives at `/asyncapi.json`.
+struct AsyncAPICommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "asyncapi", abstract: "Prints the AsyncAPI 3.0 description of the sockets.")
+
+  func run() async throws {
+    FileHandle.standardOutput.write(Data(try await Wiring.asyncAPI()))
+  }
+}
+
 /// Brings the schema up to date without serving.
 struct MigrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -9,6 +9,7 @@ from support.log import assert_exactly_once_in_order, read_log
 from support.nodes import on
 from support.sockets import Feed
 from support.stream import EventStream
+from support.waiter import Waiter
 from support.waiting import eventually
 
 pytestmark = pytest.mark.postgres
@@ -60,6 +61,13 @@ def test_what_was_answered_at_a_is_there_at_b(at_a, at_b):
             feed.ready()
             assert feed.events == [], "from now on means: nothing of before"
         assert at_b.station.fetch(f"/consults/{consult}")["state"] == "requested"
+
+
+def test_a_page_that_waits_at_b_is_answered_by_a_write_at_a(at_a, at_b):
+    waiter = Waiter(at_b.monitor, after=head(at_b.monitor), types="consult.requested", wait=25)
+    consult = request_consult(at_a.station)["id"]
+    assert [item["event"]["subject"] for item in waiter.page()["items"]] == [f"consults/{consult}"]
+    assert waiter.took < 20
 
 
 def test_writers_and_readers_at_both(pair, at_a, at_b):

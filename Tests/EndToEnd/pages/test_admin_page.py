@@ -1,9 +1,11 @@
 """The administrator's page: accounts and tokens; and the auditor's."""
+import re
 import secrets
 
 from playwright.sync_api import expect
 from support.api import Api, sign_in
-from support.care import consult_in
+from support.care import consult_in, request_consult
+from support.sockets import Feed
 
 
 def test_an_account_from_its_making_to_its_end(open_page, people):
@@ -69,6 +71,60 @@ def test_a_token_is_shown_once_and_works_until_revoked(open_page, people, server
     page.get_by_test_id("ask-yes").click()
     expect(row).to_have_count(0)
     assert machine.get("/events", limit=1).status_code == 401
+
+
+def test_a_webhook_is_made_watched_paused_and_removed(open_page, people):
+    page = open_page("admin", "/admin")
+    # A name that never has an address: what a receiver that is not there looks like.
+    url = f"https://{secrets.token_hex(6)}.invalid/hook"
+    page.get_by_test_id("new-webhook").click()
+    page.get_by_test_id("webhook-url").fill("https://127.0.0.1/hook")
+    page.get_by_test_id("webhook-facilities").fill(people.monitor.facility)
+    page.get_by_test_id("webhook-types").fill("consult.*, trip.*")
+    page.get_by_test_id("create-webhook").click()
+    expect(page.get_by_test_id("error-url")).to_be_visible()
+    page.get_by_test_id("webhook-url").fill(url)
+    page.get_by_test_id("create-webhook").click()
+    expect(page.get_by_test_id("webhook-once")).to_be_visible()
+    secret = page.get_by_test_id("webhook-secret").input_value()
+    assert secret.startswith("whsec_")
+    row = page.locator(f'[data-testid="webhook-row"][data-url="{url}"]')
+    expect(row).to_have_attribute("data-state", "active")
+    expect(row).to_contain_text("consult.*, trip.*")
+
+    page.reload()
+    expect(row).to_be_visible()
+    assert secret not in page.content()
+    row.get_by_test_id("test-webhook").click()
+    expect(page.get_by_test_id("webhook-tested")).to_be_visible(timeout=30_000)
+    # What fails is seen without anybody asking.
+    request_consult(people.station)
+    expect(row.locator('[data-testid="webhook-trouble"][data-error]')).to_be_visible(timeout=60_000)
+
+    row.get_by_test_id("pause-webhook").click()
+    expect(row.get_by_test_id("webhook-paused")).to_be_visible()
+    expect(row.locator('[data-testid="webhook-trouble"][data-reason="stopped"]')).to_be_visible()
+    row.get_by_test_id("resume-webhook").click()
+    expect(row).to_have_attribute("data-state", "active")
+    row.get_by_test_id("remove-webhook").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(row).to_have_count(0)
+
+
+def test_how_the_feed_is_doing(open_page, people):
+    page = open_page("admin", "/admin")
+    status = page.get_by_test_id("feed-status")
+    expect(page.get_by_test_id("feed-subscribers")).to_contain_text("WebSocket")
+    expect(page.get_by_test_id("feed-ring")).to_contain_text("MiB")
+    # It follows without anybody asking.
+    with Feed(people.monitor) as feed:
+        feed.ready()
+        consult = request_consult(people.station)["id"]
+        feed.event("consult.requested", consult)
+        expect(status).to_have_attribute("data-sockets", re.compile("^[1-9]"), timeout=30_000)
+        expect(page.get_by_test_id("feed-deliveries")).to_contain_text(re.compile("^[1-9]"), timeout=30_000)
+    page.get_by_test_id("language").click()
+    expect(page.get_by_test_id("feed-subscribers")).to_contain_text("waiting pages")
 
 
 def test_the_auditor_sees_who_looked(open_page, people):

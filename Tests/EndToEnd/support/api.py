@@ -82,7 +82,7 @@ class Api:
         self.http = server.plain(headers=headers)
 
     def call(self, method, path, **options) -> httpx.Response:
-        url = path if path.startswith(("/api/", "/livez", "/readyz", "/metrics", "/track/", "/openapi", "/problems/")) else BASE + path
+        url = path if path.startswith(("/api/", "/livez", "/readyz", "/metrics", "/track/", "/openapi", "/asyncapi", "/problems/")) else BASE + path
         return self.http.request(method, url, **options)
 
     def get(self, path, **params):

@@ -1,4 +1,5 @@
 """Where a province is kept: a SQLite file or a PostgreSQL database. Tests need not know which."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,10 +11,16 @@ from .postgres import PROGRAMS, Cluster
 from .waiting import eventually
 
 
+# In the order in which `described.cloud_event` takes them.
+EVENTS = "SELECT seq, id, type, time, subject, facilities, data FROM event ORDER BY seq"
+
+
 class SQLiteDatabase:
     """A data folder with the file in it."""
 
     engine = "sqlite"
+    # False once a test has written into the log itself: then it is no witness of what the product writes.
+    is_ours = True
 
     def __init__(self, folder: pathlib.Path):
         self.folder = pathlib.Path(folder)
@@ -49,6 +56,13 @@ class SQLiteDatabase:
         with sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=30) as connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def events(self) -> list:
+        """The rows of the log, whether or not a server runs."""
+        # Without a write-ahead log nobody has it open; read as what does not change, it gets no new files beside it.
+        options = "mode=ro" if self.file.with_name("hoichan.sqlite-wal").exists() else "mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(f"file:{self.file}?{options}", uri=True, timeout=30)) as connection:
+            return connection.execute(EVENTS).fetchall()
+
     def change(self, sql: str, *parameters) -> int:
         """Writes behind the product's back; how many rows it changed."""
         with sqlite3.connect(self.file, timeout=30) as connection:
@@ -72,6 +86,7 @@ class PostgresDatabase:
     """A database of a cluster. It need not exist yet: `make` it, or copy another into it."""
 
     engine = "postgres"
+    is_ours = True
 
     def __init__(self, cluster: Cluster, name: str):
         self.cluster, self.name = cluster, name
@@ -118,6 +133,11 @@ class PostgresDatabase:
 
     def rows(self, sql: str, *parameters) -> list:
         return self.cluster.execute(sql.replace("?", "%s"), *parameters, database=self.name)
+
+    def events(self) -> list:
+        # A test may have left a lock behind that nobody gives back.
+        with self.connect(options="-c statement_timeout=20s") as connection:
+            return connection.execute(EVENTS).fetchall()
 
     def change(self, sql: str, *parameters) -> int:
         with self.connect() as connection:

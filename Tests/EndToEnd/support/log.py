@@ -1,4 +1,5 @@
 """Reading the event log by paging, and holding what a reader saw against it."""
+from . import described
 
 
 def read_log(caller, after="oldest", limit=500, **filters) -> list:
@@ -7,6 +8,8 @@ def read_log(caller, after="oldest", limit=500, **filters) -> list:
     while True:
         page = caller.fetch("/events", after=after, limit=limit, **filters)
         items += [(item["cursor"], item["event"]) for item in page["items"]]
+        for item in page["items"]:
+            described.event(item["event"], "an event of a page")
         after = page["cursor"]
         if page["next"] is None:
             return items

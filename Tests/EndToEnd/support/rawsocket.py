@@ -35,6 +35,8 @@ class Raw:
         if server.tls:
             self.socket = server.tls.context.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.buffer = b""
+        # Of the frame that was read last.
+        self.was_compressed = False
 
     def send(self, data: bytes):
         try:
@@ -117,6 +119,7 @@ class Raw:
         """The next frame of the server: its opcode and payload. A server's frames are never masked."""
         first, second = self.take(2)
         assert not second & 0x80, "the server masked a frame"
+        self.was_compressed = bool(first & 0x40)
         length = second & 0x7F
         if length == 126:
             length = struct.unpack(">H", self.take(2))[0]

@@ -5,6 +5,7 @@ import subprocess
 
 import httpx
 
+from . import described
 from .ports import free_port
 from .processes import Child
 from .waiting import eventually
@@ -89,6 +90,7 @@ class Server:
     def dispose(self):
         if self.child:
             self.child.dispose()
+            described.log(self.database)
 
     def log(self) -> str:
         return self.child.text() if self.child else ""

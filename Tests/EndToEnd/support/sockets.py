@@ -6,6 +6,7 @@ import threading
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from . import described
 from .waiting import PATIENCE
 
 
@@ -46,6 +47,7 @@ class Socket:
                 with self._changed:
                     self.frames.append(frame)
                     self._changed.notify_all()
+                self.hold(frame)
         except ConnectionClosed:
             pass
         # An abnormal end has no close frame: 1006, as browsers say.
@@ -54,6 +56,9 @@ class Socket:
             self.close_code = received.code if received else 1006
             self.close_reason = received.reason if received else ""
             self._changed.notify_all()
+
+    def hold(self, frame: dict):
+        """Holds a frame against what is described of this socket."""
 
     def send(self, frame: dict):
         self.connection.send(json.dumps(frame))
@@ -99,10 +104,16 @@ class Socket:
 class Feed(Socket):
     """The event feed. Filters are comma lists, as in the query."""
 
-    def __init__(self, caller, after=None, types=None, facility=None, specialty=None, subject=None, ticket=None, **options):
-        params = {"after": after, "types": types, "facility": facility, "specialty": specialty, "subject": subject, "ticket": ticket}
+    def __init__(self, caller, after=None, types=None, facility=None, specialty=None, subject=None, ticket=None, volatile=None, maxRate=None, **options):
+        params = {
+            "after": after, "types": types, "facility": facility, "specialty": specialty, "subject": subject, "ticket": ticket,
+            "volatile": volatile, "maxRate": maxRate,
+        }  # fmt: skip
         token = None if ticket else caller.token
         super().__init__(caller.server, "/api/v1/events", params, token=token, **options)
+
+    def hold(self, frame: dict):
+        described.frame(frame)
 
     def ready(self) -> dict:
         return self.first("ready", kind="ready")
@@ -137,6 +148,9 @@ class Call(Socket):
         params = {"ticket": ticket}
         token = None if ticket else caller.token
         super().__init__(caller.server, f"/api/v1/consults/{consult}/call", params, token=token, **options)
+
+    def hold(self, frame: dict):
+        described.told(frame)
 
     def join(self, resume=None) -> dict:
         self.send({"op": "join", "resume": resume} if resume else {"op": "join"})

@@ -5,6 +5,7 @@ import threading
 
 import httpx
 
+from . import described
 from .waiting import PATIENCE
 
 
@@ -56,6 +57,10 @@ class EventStream:
         with self._changed:
             self.items.append({"id": item.get("id"), "event": item.get("event", "message"), "data": data, "retry": item.get("retry")})
             self._changed.notify_all()
+        if isinstance(data, dict) and "specversion" in data:
+            described.event(data, "an event of a stream")
+        elif item.get("event") == "gap":
+            described.frame({"kind": "gap", **data})
 
     def wait(self, probe, what: str, patience: float = PATIENCE):
         with self._changed:

@@ -1,5 +1,6 @@
 import Coordinator
 import Domain
+import StorageSQLite
 import NIOCore
 import NIOEmbedded
 import Testing
@@ -32,6 +33,27 @@ import Testing
     }
   }
 
+  /// After a restart all come back at once. The hub does not run here, so that nobody would read the log for them: what
+  /// they missed is in the ring.
+  @Test func whoComesBackAfterARestartReadsNoLog() async throws {
+    let site = try await Site(ringEvents: 64)
+    try await site.append(100)
+    let epoch = try await site.head().epoch
+    let missed = try await site.coordinator.events(after: 35, limit: 65)
+    let loop = NIOAsyncTestingEventLoop()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for event in missed {
+        group.addTask {
+          let cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
+          let reader = try await Reader(site, after: cursor.text, on: loop)
+          let seen = try await reader.kinds(Int(101 - event.seq))
+          #expect(seen == ["ready \(event.seq)"] + ((event.seq + 1)..<101).map { "event \($0)" })
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test func filtersAndPermissionsHoldOnReplayAndLive() async throws {
     let site = try await Site()
     try await site.append(2)
@@ -59,11 +81,11 @@ import Testing
     switch gap {
     case .epochChanged: cursor.chain ^= 1
     case .ahead: cursor.seq += 1
-    // Nothing is pruned yet, so no cursor is too old: the verdict alone is shown.
-    case .tooOld: break
+    case .tooOld:
+      cursor = try await site.coordinator.logBounds().oldest
+      _ = try await site.store.write { try $0.archiveEvents(through: 2) }
     }
-    var subscription = try await site.subscribe(site.caller("monitor"), after: cursor.text)
-    if gap == .tooOld { subscription.gap = .tooOld }
+    let subscription = try await site.subscribe(site.caller("monitor"), after: cursor.text)
     let reader = try await Reader(subscription)
     let told = try await reader.next()
     let bounds = try await site.coordinator.logBounds()
@@ -155,6 +177,65 @@ import Testing
     }
   }
 
+  /// Not by their number: by what they take.
+  @Test func whoIsLappedByBytesPagesTheLogAndComesBack() async throws {
+    let memory = 24 * FeedItem.leastMemory
+    let site = try await Site(memory: memory)
+    try await site.run {
+      let start = try await site.head().seq
+      let loop = NIOAsyncTestingEventLoop()
+      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
+      _ = try await slow.kinds(1)
+      _ = try await quick.kinds(1)
+      try await slow.set(writable: false)
+      // More than fits comes at once, too: then the quick one finds it in the log.
+      for _ in 0..<8 {
+        try await site.append(40)
+        #expect(try await quick.kinds(40).count == 40)
+        #expect(site.hub.ring.size.bytes <= memory)
+      }
+      #expect((1..<40).contains(site.hub.ring.size.events))
+      #expect(try await slow.isQuiet())
+      let pages = site.hub.metrics.replays.value
+      try await slow.set(writable: true)
+      #expect(try await slow.kinds(320) == (Int64(1)...320).map { "event \(start + $0)" })
+      #expect(site.hub.metrics.replays.value > pages)
+      try await site.append(1)
+      #expect(try await slow.kinds(1) == ["event \(start + 321)"])
+      #expect(try await quick.kinds(1) == ["event \(start + 321)"])
+    }
+  }
+
+  /// What it had not got yet has gone to the archive: it is told so, and nothing is passed over.
+  @Test func aStalledReaderIsToldWhatTheLogDoesNotOfferAnyMore() async throws {
+    let site = try await Site(ringEvents: 32)
+    try await site.run {
+      let start = try await site.head().seq
+      let loop = NIOAsyncTestingEventLoop()
+      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
+      _ = try await slow.kinds(1)
+      _ = try await quick.kinds(1)
+      try await slow.set(writable: false)
+      for _ in 0..<5 {
+        try await site.append(20)
+        #expect(try await quick.kinds(20).count == 20)
+      }
+      #expect(try await slow.isQuiet())
+      _ = try await site.store.write { try $0.archiveEvents(through: start + 50) }
+      try await slow.set(writable: true)
+      let bounds = try await site.coordinator.logBounds()
+      #expect(bounds.oldest.seq == start + 50)
+      let frame =
+        "{\"kind\":\"gap\",\"reason\":\"too-old\",\"oldest\":\"\(bounds.oldest.text)\","
+        + "\"head\":\"\(bounds.head.text)\"}"
+      #expect(try await slow.next(pings: false) == .message(.text(ByteBuffer(string: frame))))
+      #expect(try await slow.next(pings: false) == .close(.gap, reason: "too-old"))
+      // The other one stood where the log still is.
+      try await site.append(1)
+      #expect(try await quick.kinds(1) == ["event \(start + 101)"])
+    }
+  }
+
   @Test func whoTakesNothingForAMinuteIsClosedWithItsCursor() async throws {
     let site = try await Site()
     try await site.run {
@@ -241,7 +322,8 @@ final class Reader: Sendable {
     try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
     try await loop.executeInContext { [channel] in
       let handler = WebSocketHandler(
-        limits: FeedHub.socketLimits, subprotocol: nil, now: loop.now, makeDelegate: subscription.delegate)
+        PendingSocket(limits: FeedHub.socketLimits, makeDelegate: subscription.delegate),
+        wheel: TimerWheel(loop), now: loop.now)
       try channel.pipeline.syncOperations.addHandler(handler)
     }
   }

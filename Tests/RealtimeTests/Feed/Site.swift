@@ -36,7 +36,8 @@ final class Site: Sendable {
   static var logger: Logger { Logger(label: "site") { _ in SwiftLogNoOpLogHandler() } }
 
   init(
-    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, grace: TimeAmount = .seconds(30)
+    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory,
+    grace: TimeAmount = .seconds(30)
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("site-\(UUID())")
     self.folder = folder
@@ -46,8 +47,9 @@ final class Site: Sendable {
     let publisher = FeedPublisher()
     coordinator = Coordinator(
       store: store, secrets: Secrets(key: Array(repeating: 7, count: 32)), publicURL: { "http://hoichan.test" },
-      logger: Self.logger, now: { clock.now }, publish: publisher.publish)
-    hub = FeedHub(coordinator, publisher: publisher, logger: Self.logger, timing: timing, ringEvents: ringEvents)
+      logger: Self.logger, now: { clock.now }, allowsLocalReceivers: true, publish: publisher.publish)
+    hub = FeedHub(
+      coordinator, publisher: publisher, logger: Self.logger, timing: timing, ringEvents: ringEvents, memory: memory)
     rooms = CallRooms(
       coordinator, sessions: hub.sessions,
       turn: TurnSettings(urls: ["turn:turn.hoichan.test:3478"], secrets: ["new", "old"]), publish: publisher.publish,
@@ -83,14 +85,14 @@ final class Site: Sendable {
   }
 
   /// Runs the body beside the hub and the rooms, then stops them.
-  func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
+  func run(seconds: Int = 60, _ body: @escaping @Sendable () async throws -> Void) async throws {
     let group = ServiceGroup(
       configuration: .init(
         services: [.init(service: hub), .init(service: rooms)], logger: Self.logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await group.run() }
       do {
-        try await within(seconds: 60, body)
+        try await within(seconds: seconds, body)
       } catch {
         await group.triggerGracefulShutdown()
         throw error
@@ -171,7 +173,8 @@ func within<T: Sendable>(seconds: Int, _ body: @escaping @Sendable () async thro
 
 // MARK: The site's server
 
-/// The site behind a real port: `/feed`, `/stream` and `/call/ID`, each with `?as=NAME`.
+/// The site behind a real port: `/feed`, `/stream`, `/page` (`wait` in milliseconds) and `/call/ID`, each with
+/// `?as=NAME`.
 struct SiteServer: Sendable {
   let site: Site
   let port: Int
@@ -196,7 +199,9 @@ struct SiteServer: Sendable {
     _ site: Site, port: Int, _ body: @escaping @Sendable (SiteServer) async throws -> Void
   ) async throws {
     let (running, ready) = AsyncStream<Void>.makeStream()
-    let service = try HTTPServerBuilder.sharedPort().buildServer(
+    let connections = ConnectionLimits()
+    let builder = HTTPServerBuilder.sharedPort(configuration: .init(connections: connections))
+    let server = try builder.buildServer(
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Site.logger,
       responder: { request, writer, channel in
@@ -204,14 +209,23 @@ struct SiteServer: Sendable {
         do {
           response = try await respond(request, channel, site)
         } catch let rejection as Rejection {
-          let status: HTTPResponse.Status = rejection.code == .invalid ? .unprocessableContent : .forbidden
+          let status: HTTPResponse.Status =
+            switch rejection.code {
+            case .invalid: .unprocessableContent
+            case .unauthenticated: .unauthorized
+            case .cursorGap: .gone
+            default: .forbidden
+            }
           response = Response(status: status, headers: [.contentLength: "0"])
         }
         try await writer.write(response: response.head, body: response.body)
       }, onServerRunning: { _ in ready.yield() })
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: site.hub), .init(service: site.rooms), .init(service: service)],
+        services: [
+          .init(service: site.hub), .init(service: site.rooms),
+          .init(service: DrainedServer(server: server, connections: connections)),
+        ],
         logger: Site.logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask {
@@ -243,6 +257,12 @@ struct SiteServer: Sendable {
       let after = HTTPField.Name("Last-Event-ID").flatMap { request.head.headerFields[$0] } ?? parameter("after")
       let stream = FeedStream(try await site.subscribe(caller, after: after, filter), channel: channel)
       return Response(status: .ok, headers: FeedStream.headers, body: stream.body)
+    }
+    if request.uri.path == "/page" {
+      let answer = try await site.hub.page(
+        Call(caller), after: parameter("after"), filter: filter, limit: 50,
+        wait: .milliseconds(parameter("wait").flatMap { Int64($0) } ?? 0), on: channel)
+      return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: answer.body ?? [])))
     }
     let headers: HTTPFields
     if request.uri.path == "/feed" {

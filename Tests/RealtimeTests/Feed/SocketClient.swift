@@ -117,7 +117,8 @@ private final class Recorder: ChannelInboundHandler {
     }
   }
 
-  func channelInactive(context: ChannelHandlerContext) {
+  /// The connection has ended, or never came about.
+  func handlerRemoved(context: ChannelHandlerContext) {
     opened?.fail(SocketClient.Ended())
     opened = nil
     tell.finish()

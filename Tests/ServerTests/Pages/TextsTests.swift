@@ -87,6 +87,8 @@ import Testing
     expect("sex", Sex.self)
     expect("event", EventType.self)
     expect("error", Rejection.Code.self)
+    expect("webhookPause", WebhookMachine.Pause.self)
+    expect("webhookError", WebhookFailure.self)
   }
 
   @Test func specialtiesAreCalledAsTheDirectoryCallsThem() {

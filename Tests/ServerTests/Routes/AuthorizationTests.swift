@@ -21,11 +21,14 @@ import Testing
     "requestTrip": "YFYFFFF", "listTrips": "YYYYYYY", "readTrip": "YYYYYYY", "changeTrip": "YFYFFFF",
     "recordMilestone": "FFYYFFF", "sendPositions": "FFYYFFF", "shareTrip": "YFYYFFF", "revokeLink": "YFYYFFF",
     "trackTrip": "YYYYYYY",
-    "readEvents": "YYYYYYY", "issueTicket": "YYYYYYY",
+    "readEvents": "YYYYYYY", "readSnapshot": "YYYYYYY", "readFeedStatus": "FFFFFYF",
+    "issueTicket": "YYYYYYY",
     "listUsers": "FFFFFYF", "addUser": "FFFFFYF", "changeUser": "FFFFFYF", "listTokens": "FFFFFYF",
     "addToken": "FFFFFYF", "revokeToken": "FFFFFYF", "readAccessLog": "FFFFFFY",
+    "listWebhooks": "FFFFFYF", "addWebhook": "FFFFFYF", "readWebhook": "FFFFFYF", "changeWebhook": "FFFFFYF",
+    "removeWebhook": "FFFFFYF", "testWebhook": "FFFFFYF",
     "isAlive": "YYYYYYY", "isReady": "YYYYYYY", "readMetrics": "YYYYYYY", "describe": "YYYYYYY",
-    "explainProblem": "YYYYYYY",
+    "describeSockets": "YYYYYYY", "explainProblem": "YYYYYYY",
     "start": "YYYYYYY", "page.signIn": "YYYYYYY", "page.track": "YYYYYYY", "page.consult": "YYYYYYY",
     "page.call": "YYYYYYY", "page.station": "YFFFFFF", "page.stationNew": "YFFFFFF", "page.specialist": "FYFFFFF",
     "page.dispatch": "FFYFFFF", "page.crew": "FFFYFFF", "page.monitor": "FFFFYFF", "page.admin": "FFFFFYF",
@@ -146,6 +149,11 @@ import Testing
       let made = try await world.call(
         .post, "/api/v1/tokens", as: "admin", body: ["name": "miniIOC", "grants": grants])
       return (endpoint.path.replacing("{id}", with: made.json["id"]?.string ?? ""), nil)
+    case "addWebhook": return (endpoint.path, World.webhookBody)
+    case "readWebhook", "changeWebhook", "removeWebhook", "testWebhook":
+      let made = try await world.call(.post, "/api/v1/webhooks", as: "admin", body: World.webhookBody)
+      let path = endpoint.path.replacing("{id}", with: made.json["id"]?.string ?? "")
+      return (path, endpoint.id == "changeWebhook" ? ["state": "paused"] : nil)
     case "explainProblem": return (endpoint.path.replacing("{code}", with: "slot-taken"), nil)
     case "page.consult", "page.call": return (try await consult(.assigned), nil)
     case "file": return ("/assets/1/api.js", nil)

@@ -79,6 +79,47 @@ import Testing
     #expect(called.json["reason"] == "epoch-changed" && called.json["head"] != nil)
   }
 
+  @Test func waitsForAPage() async throws {
+    let world = try await World()
+    let waited = try await world.call(.get, "/api/v1/events?after=c1&wait=25&limit=7", as: "monitor")
+    #expect(waited.json == ["page": "monitor", "after": "c1", "wait": 25, "limit": 7])
+    // Nothing to wait for is a page as always.
+    let now = try await world.call(.get, "/api/v1/events?wait=0", as: "monitor")
+    #expect(now.status == 200 && Schema.eventPage.check(now.json).isEmpty)
+    for wait in ["-1", "26", "x", "1.5", "", "+1"] {
+      let refused = try await world.call(.get, "/api/v1/events?wait=\(wait)", as: "monitor")
+      #expect(refused.status == 422 && refused.code == "invalid" && refused.pointers == ["wait"], "\(wait)")
+    }
+    #expect(try await world.call(.get, "/api/v1/events?wait=5").status == 401)
+    let stream = try await world.call(
+      .get, "/api/v1/events?after=c1&wait=5", as: "monitor", headers: [.accept: "text/event-stream"])
+    #expect(stream.json == ["stream": "c1"], "a stream waits anyhow")
+  }
+
+  @Test func showsWhereEverythingStands() async throws {
+    let world = try await World()
+    let consult = try await world.consult(.assigned)
+    let trip = try await world.trip()
+    let called = try await world.call(.get, "/api/v1/snapshot", as: "monitor")
+    #expect(called.status == 200 && Schema.snapshot.check(called.json).isEmpty, "\(called.text)")
+    let consults = called.json["consults"]?["items"]?.array?.compactMap { $0["id"]?.string } ?? []
+    #expect(consults.contains(consult) && consults.count == 2)
+    #expect(called.json["trips"]?["items"]?.array?.compactMap { $0["id"]?.string } == [trip])
+    // The feed goes on from it.
+    let cursor = try #require(called.json["cursor"]?.string)
+    #expect(try await world.call(.get, "/api/v1/events?after=\(cursor)", as: "monitor").json["items"] == [])
+    let next = try await world.consult(.requested)
+    let events = try await world.call(.get, "/api/v1/events?after=\(cursor)", as: "monitor").json["items"]?.array
+    #expect(events?.compactMap { $0["event"]?["subject"]?.string } == ["consults/\(next)"])
+    // A page of it, and what is none.
+    let one = try await world.call(.get, "/api/v1/snapshot?limit=1&facility=38101,38102", as: "monitor").json
+    #expect(one["consults"]?["items"]?.array?.count == 1 && one["consults"]?["next"] != nil)
+    for query in ["limit=0", "limit=501", "limit=x", "facility=", "specialty="] {
+      let refused = try await world.call(.get, "/api/v1/snapshot?\(query)", as: "monitor")
+      #expect(refused.status == 422 && refused.code == "invalid", "\(query)")
+    }
+  }
+
   @Test func opensStreams() async throws {
     let world = try await World()
     let stream: HTTPFields = [.accept: "text/event-stream", .lastEventID: "c2"]

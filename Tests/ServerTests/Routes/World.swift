@@ -41,6 +41,13 @@ final class World: Sendable {
     ("specialist2", .specialist, "38001", neurologist, nil),
   ]
 
+  static let feedStatus: JSON = [
+    "startedAt": "2026-11-18T08:00:00+07:00", "subscribers": ["sockets": 2, "streams": 1, "waiting": 0],
+    "lagMilliseconds": .null, "behind": ["subscribers": 1, "events": 40],
+    "ring": ["events": 0, "bytes": 0, "maxBytes": 41_943_040, "since": .null], "deliveries": 7, "encodes": 5,
+    "deflates": 5, "pagesRead": 0, "ends": ["tooSlow": 1, "signedOut": 0],
+  ]
+
   init(settings change: (inout ServerSettings) -> Void = { _ in }) async throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("world-\(UUID())")
     let logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
@@ -58,12 +65,21 @@ final class World: Sendable {
     server = try HTTPServer.assemble(
       coordinator, settings: settings, registry: registry, version: "test",
       live: .init(
-        socket: { _, caller, _, _ in .json(["socket": .string(caller.username)]) },
+        socket: { _, caller, _, _, _ in .json(["socket": .string(caller.username)]) },
         stream: { _, _, _, after in .json(["stream": .orNull(after)]) },
+        page: { request, caller, _, after, wait in
+          .ok([
+            "page": .string(caller.username), "after": .orNull(after), "wait": .int(wait),
+            "limit": .int(Int64(request.limit)),
+          ])
+        },
         call: { _, caller, consult in
           let (_, role) = try await coordinator.admit(caller, toCallOf: consult)
           return .json(["role": .string(role.rawValue)])
-        }))
+        }, status: { .ok(World.feedStatus) }),
+      testWebhook: { _, _ in
+        .ok(["delivered": true, "status": 204, "error": .null, "milliseconds": 1])
+      })
     harness = Harness(server)
     try await coordinator.load(try await Self.batch(), people: try await Self.people(), meta: ["demo": "1"])
   }
@@ -212,6 +228,8 @@ final class World: Sendable {
     "vehicleId": .string(vehicle), "priority": "emergency", "origin": ["lat": .double(19.9), "lon": .double(105.6)],
     "destination": ["facilityId": "38001"], "patient": ["temporary": true],
   ]
+
+  static let webhookBody: JSON = ["url": "https://ioc.example.vn/hook", "facilities": ["38000"]]
 
   /// A trip of the station's, ridden by the crew, watched by the specialist of its consult; its id.
   func trip() async throws -> String {

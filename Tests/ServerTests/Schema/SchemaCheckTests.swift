@@ -110,6 +110,12 @@ private func with(_ name: String, _ value: JSON?) -> JSON {
     #expect(Schema.string(3...10).check(.string(flag)).map(\.code) == ["length"])
   }
 
+  @Test func refusesOtherMembersOfAClosedObject() {
+    let faults = shape.closed.check(with("surname", "Nguyễn"))
+    #expect(faults.map(\.pointer) == ["/surname"] && faults.map(\.code) == ["unknown"])
+    #expect(shape.closed.check(good).isEmpty)
+  }
+
   @Test func prefixesPointersWithTheParameter() {
     #expect(Schema.array(.integer).check([1, "x"], root: "limit").map(\.pointer) == ["limit/1"])
   }

@@ -40,6 +40,11 @@ import Testing
     #expect(schema.openAPI.text == text)
   }
 
+  @Test func showsThatAnObjectIsClosed() {
+    let text = #"{"type":"object","properties":{"a":{}},"additionalProperties":false}"#
+    #expect(Schema.object { Schema.Member.sometimes("a", .any) }.closed.openAPI.text == text)
+  }
+
   @Test func collectsNamedShapesOnce() {
     let inner = Schema.boolean.named("Inner")
     let outer = Schema.object {

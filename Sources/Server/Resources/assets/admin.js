@@ -1,5 +1,7 @@
 // Accounts and machine tokens. A token is shown once, here, and nowhere again.
 
+import { loadFeed } from './admin-feed.js';
+import { loadWebhooks } from './admin-webhooks.js';
 import { all, get, post, query, request } from './api.js';
 import { ask } from './ask.js';
 import { copy } from './copy.js';
@@ -144,7 +146,7 @@ byId('token-hide').addEventListener('click', () => {
 byId('users-more').addEventListener('click', () => loading(() => loadUsers(next)));
 
 loading(async () => {
-  await Promise.all([loadUsers(), loadTokens()]);
+  await Promise.all([loadUsers(), loadTokens(), loadWebhooks(), loadFeed()]);
   const vehicles = await all('/vehicles');
   byId('user-vehicle').append(...vehicles.map((vehicle) => el('option', { value: vehicle.id }, vehicle.label)));
 });

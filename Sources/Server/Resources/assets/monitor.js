@@ -2,7 +2,7 @@
 
 import { all, get, query } from './api.js';
 import { announce, button, byId, el, fill, text } from './dom.js';
-import { isOverdue, openStates, startClocks } from './chips.js';
+import { isOverdue, startClocks } from './chips.js';
 import { Feed } from './feed.js';
 import { timeWithSeconds } from './format.js';
 import { makeMap } from './map.js';
@@ -15,7 +15,6 @@ const board = new TripBoard();
 let map;
 let feed;
 let count = 0;
-let last = '';
 let disorder = 0;
 let consults = [];
 const cursors = [];
@@ -33,6 +32,8 @@ function start(after) {
       reload();
     },
     event: show,
+    // The feed does not hand it over; it is counted, so that a broken promise is seen.
+    disorder: () => { disorder += 1; drawCount(); },
     volatile: (event) => { if (event.type === 'trip.position' && board.move(event)) board.draw(map); },
     gap,
   });
@@ -42,14 +43,10 @@ function clear() {
   fill(byId('events'));
   cursors.length = 0;
   count = disorder = 0;
-  last = '';
   drawCount();
 }
 
 function show(event, cursor) {
-  // The server promises order and no repetition; this page counts, so that a broken promise would be seen.
-  if (event.sequence <= last) disorder += 1;
-  last = event.sequence;
   count += 1;
   const list = byId('events');
   list.prepend(el('li', { testid: 'event-row', data: { sequence: event.sequence, type: event.type, id: event.id } },
@@ -89,7 +86,6 @@ function gap({ reason, oldest, head }) {
   const note = el('p', { class: 'notice bad', testid: 'gap', data: { reason } }, t(`gap.${reason}`), ' ', timeWithSeconds(new Date()), ' ');
   note.append(button(t('app.close'), async () => note.remove(), { class: 'quiet' }));
   byId('gaps').append(note);
-  last = '';
   if (reason !== 'too-old') clear();
   const from = reason === 'ahead' ? head : oldest;
   begin.set(from);
@@ -113,10 +109,20 @@ function reload() {
 }
 
 async function refresh() {
-  const [page] = await Promise.all([get(`/consults${query({ state: openStates, limit: 500 })}`), board.load()]);
-  consults = page.items;
+  const snapshot = await get(`/snapshot${query({ limit: 500 })}`);
+  consults = snapshot.consults.items;
+  board.take(snapshot.trips.items);
   drawCounters();
   board.draw(map);
+  return snapshot.cursor;
+}
+
+/** Numbers, map and list begin at one moment, so that nothing falls between them; without an answer the list alone. */
+async function startNow() {
+  let cursor;
+  await loading(async () => { cursor = await refresh(); });
+  if (cursor) begin.set(cursor);
+  start(cursor);
 }
 
 function drawCounters() {
@@ -133,9 +139,10 @@ function drawCounters() {
 }
 
 byId('from-oldest').addEventListener('click', () => { begin.set('oldest'); start('oldest'); });
-byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); start(undefined); });
+byId('from-now').addEventListener('click', () => { sessionStorage.removeItem('hoichan:monitor'); startNow(); });
 
-start(begin.get());
+if (begin.get()) start(begin.get());
+else startNow();
 // Also when somebody's proxy keeps the socket out.
 reload();
 startClocks(() => { drawCounters(); board.draw(map); });

@@ -11,9 +11,13 @@ export class TripBoard {
     this.trips = new Map();
   }
 
-  /** Those under way, newest first; positions that came by socket since then are kept if they are newer. */
+  /** Those under way, newest first. */
   async load() {
-    const items = (await all('/trips', { open: true }, 400)).filter((trip) => !trip.closed);
+    return this.take((await all('/trips', { open: true }, 400)).filter((trip) => !trip.closed));
+  }
+
+  /** Shows these from now on; positions that came by socket since they were read are kept if they are newer. */
+  take(items) {
     const before = this.trips;
     this.trips = new Map(items.map((trip) => [trip.id, { ...trip, position: newer(stamp(trip.position), before.get(trip.id)?.position) }]));
     return [...this.trips.values()];

@@ -71,17 +71,21 @@ extension Schema {
     Member.sometimes("label", .string)
   }.named("Place")
 
+  /// How far a trip has come, or how it ended early.
+  static let tripState = Schema.choice(["requested"] + Milestone.allCases.map(\.rawValue))
+  static let milestoneFlags = Schema.array(.choice(RecordedMilestone.Flag.self))
+
   static let milestone = Schema.object {
-    Member.required("milestone", .choice(["requested"] + Milestone.allCases.map(\.rawValue)))
+    Member.required("milestone", .tripState)
     Member.required("at", .dateTime)
     Member.required("recordedAt", .dateTime)
-    Member.sometimes("flags", .array(.choice(["clockAhead", "late", "inverted"])))
+    Member.sometimes("flags", .milestoneFlags)
   }.named("Milestone")
 
   static let trip = Schema.object {
     Member.required("id", .uuid)
     Member.required("version", .integer)
-    Member.required("state", .choice(["requested"] + Milestone.allCases.map(\.rawValue)))
+    Member.required("state", .tripState)
     Member.required("consultId", .string.orNull)
     Member.required("vehicleId", .string.orNull)
     Member.required("vehicleLabel", .string.orNull)
