@@ -8,6 +8,7 @@ package struct Directory: Sendable {
   package var sessions: [String: [ScheduleSession]] = [:]
   package var tree = FacilityTree(parents: [])
   package var urgencyMinutes: [Urgency: Int64] = [:]
+  let grantBasis: GrantBasis
 
   init(_ tx: any StoreTransaction) throws {
     for facility in try tx.allFacilities() { facilities[facility.code] = facility }
@@ -16,11 +17,18 @@ package struct Directory: Sendable {
       practitioners[practitioner.id] = practitioner
       self.sessions[practitioner.id] = sessions
     }
+    grantBasis = GrantBasis(tree: tree, specialties: practitioners.mapValues(\.specialty))
     for urgency in Urgency.allCases { urgencyMinutes[urgency] = try tx.setting(urgency.settingName) }
   }
 
   func facilityName(_ code: String?) -> String? { code.flatMap { facilities[$0]?.name } }
   func practitionerName(_ id: String?) -> String? { id.flatMap { practitioners[$0]?.name } }
+}
+
+/// What the directory adds to somebody's grants: facilities below those that are granted, a specialist's specialty.
+package struct GrantBasis: Sendable, Equatable {
+  let tree: FacilityTree
+  let specialties: [String: Specialty]
 }
 
 /// A value that is read once and kept until somebody says that it changed.

@@ -11,6 +11,7 @@ extension Coordinator {
 
   func directoryChanged() {
     directory.invalidate()
+    sessions.invalidateAll()
     store.peers.tell(PeerMessage(.directory), to: nil)
   }
 
@@ -33,6 +34,7 @@ extension Coordinator {
       case .directory:
         directory.invalidate()
         busy.invalidate(nil)
+        sessions.invalidateAll()
       case .sessions: sessions.invalidateAll()
       case .signInFailed, .volatile, .call: break
       }

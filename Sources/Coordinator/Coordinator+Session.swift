@@ -79,6 +79,9 @@ extension Coordinator {
     return try await store.read { try $0.liveSessions(ids, now: now) }
   }
 
+  /// While this stays the same, a caller's grants mean the same.
+  package func grantBasis() async throws -> GrantBasis { try await directory.get().grantBasis }
+
   /// A pass for one socket, for browsers and programs that cannot send a header with it.
   package func issueTicket(_ call: Call, purpose: String, consult id: String?) async throws -> Answer {
     let caller = call.caller

@@ -3,6 +3,7 @@ import Configuration
 import Domain
 import Foundation
 import Logging
+import Realtime
 import Server
 import SystemPackage
 
@@ -72,15 +73,14 @@ struct Settings {
   static let names: Set<String> = [
     "database", "secret.key", "log.level", "listen", "public.url", "trusted.proxies", "tls.cert", "tls.key",
     "turn.urls", "turn.secret", "tiles.url", "webhook.private", "limit.requests", "limit.signins", "limit.sockets",
-    "events.keep.days", "events.keep.count", "feed.memory.mb",
+    "events.keep.days", "events.keep.count", "feed.memory.mb", "feed.backlog.mb",
   ]
 
   var database: Database
   var secretKey: String?
   var logLevel: Logger.Level
   var retention: EventRetention
-  /// What the newest events may take in memory, in bytes.
-  var feedMemory: Int
+  var feedMemory: FeedMemory
   /// Whether webhooks may go to the own machine and network.
   var allowsLocalReceivers: Bool
   var server: ServerSettings
@@ -105,7 +105,9 @@ struct Settings {
     retention = EventRetention(
       age: try Self.bound(text("events.keep.days") ?? "366", "HOICHAN_EVENTS_KEEP_DAYS").map { .days($0) },
       count: try Self.bound(text("events.keep.count") ?? "0", "HOICHAN_EVENTS_KEEP_COUNT"))
-    feedMemory = try text("feed.memory.mb").map(Self.feedBytes) ?? Limits.feedMemory
+    feedMemory = FeedMemory()
+    if let size = text("feed.memory.mb") { feedMemory.ring = try Self.bytes(size, "HOICHAN_FEED_MEMORY_MB") }
+    if let size = text("feed.backlog.mb") { feedMemory.backlog = try Self.bytes(size, "HOICHAN_FEED_BACKLOG_MB") }
     let local = text("webhook.private") ?? "0"
     guard ["0", "1"].contains(local) else {
       throw ValidationError("HOICHAN_WEBHOOK_PRIVATE: '\(local)' is neither 0 nor 1.")
@@ -152,11 +154,11 @@ struct Settings {
     return value == 0 ? nil : value
   }
 
-  private static func feedBytes(_ text: String) throws -> Int {
+  private static func bytes(_ text: String, _ name: String) throws -> Int {
     let range = Limits.feedMemoryMebibytes
     guard let mebibytes = Int(text), range.contains(mebibytes) else {
       throw ValidationError(
-        "HOICHAN_FEED_MEMORY_MB: '\(text)' is no whole number from \(range.lowerBound) to \(range.upperBound).")
+        "\(name): '\(text)' is no whole number from \(range.lowerBound) to \(range.upperBound).")
     }
     return mebibytes * 1024 * 1024
   }

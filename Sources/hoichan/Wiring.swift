@@ -97,7 +97,7 @@ struct App {
   let server: HTTPServer
 
   init(
-    _ deployment: Deployment, _ settings: ServerSettings, feedMemory: Int, publisher: FeedPublisher,
+    _ deployment: Deployment, _ settings: ServerSettings, feedMemory: FeedMemory, publisher: FeedPublisher,
     registry: PrometheusRegistry
   ) throws {
     let coordinator = deployment.coordinator

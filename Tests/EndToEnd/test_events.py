@@ -11,6 +11,7 @@ from support.server import PASSWORD
 from support.sockets import Call, Feed, refusal
 from support.stream import EventStream
 from support.waiting import eventually
+from test_cli import FACILITIES, csv_file
 
 MEMBERS = {"specversion", "id", "type", "source", "subject", "time", "sequence", "datacontenttype", "data"}
 
@@ -224,6 +225,26 @@ def test_lost_grants_end_the_feed(people):
         feed.ready()
         good(people.admin.patch(f"/users/{caller.user['id']}", {"grants": []}), 200)
         assert feed.wait_closed(patience=15) in (4401, 4403)
+
+
+def test_a_moved_facility_is_seen_by_whom_it_belongs_to_now(people, tmp_path):
+    """Grants cover what lies below a facility. An import changes that, also for feeds that are open."""
+    root, above = people.admin.facility, other_station(people).facility
+    def put(parent):
+        people.admin.server.command("import", "facilities", csv_file(tmp_path, f"{FACILITIES}97001,Trạm Chuyển Đi,station,{parent},19.8,105.7,\n"))
+    put(root)
+    station = eventually(lambda: new_person(people, "station", ["97001"]), "the new station to be known")
+    monitor = new_person(people, "monitor", [above])
+    with Feed(monitor) as feed:
+        cursor = feed.ready()["cursor"]
+        unseen = request_consult(station)["id"]
+        put(above)
+        assert feed.wait_closed(patience=15) == 1001
+        assert not [frame for frame in feed.frames if frame["kind"] == "event" and unseen in frame["event"]["subject"]]
+    with Feed(monitor, after=cursor) as feed:
+        # From its cursor on, it is told what it may see now.
+        feed.event("consult.requested", unseen)
+        feed.event("consult.requested", request_consult(station)["id"])
 
 
 # Tickets and refusals

@@ -10,12 +10,13 @@ MEBIBYTE = 1024 * 1024
 
 
 def test_the_status_follows_what_happens(new_server):
-    server = new_server(env={"HOICHAN_FEED_MEMORY_MB": "3"})
+    server = new_server(env={"HOICHAN_FEED_MEMORY_MB": "3", "HOICHAN_FEED_BACKLOG_MB": "2"})
     admin, monitor, station = (sign_in(server, name, PASSWORD) for name in ("quantri", "giamsat", "tram"))
     status = lambda: admin.fetch("/feed/status")
     before = status()
     assert before["subscribers"] == {"sockets": 0, "streams": 0, "waiting": 0}
     assert before["ring"] == {"events": 0, "bytes": 0, "maxBytes": 3 * MEBIBYTE, "since": None}
+    assert before["backlog"] == {"bytes": 0, "maxBytes": 2 * MEBIBYTE}
     with Feed(monitor) as one, Feed(monitor) as two:
         for feed in (one, two):
             feed.ready()
@@ -40,6 +41,7 @@ def test_only_an_administrator_is_told(people):
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "much", "16385"])
-def test_what_is_no_memory_is_refused_at_the_start(server, value):
-    done = server.command("verify", env={"HOICHAN_FEED_MEMORY_MB": value}, check=False)
-    assert done.returncode != 0 and "HOICHAN_FEED_MEMORY_MB" in done.stderr
+@pytest.mark.parametrize("name", ["HOICHAN_FEED_MEMORY_MB", "HOICHAN_FEED_BACKLOG_MB"])
+def test_what_is_no_memory_is_refused_at_the_start(server, name, value):
+    done = server.command("verify", env={name: value}, check=False)
+    assert done.returncode != 0 and name in done.stderr

@@ -113,10 +113,10 @@ def test_by_default_a_year_is_kept(new_server):
     station = sign_in(server, "tram", PASSWORD)
     for _ in range(3):
         request_consult(station)
-    before = kept(server)
+    eventually(lambda: kept(server) == [1, 2, 3], "the log to have them")
     server.restart()
     good(sign_in(server, "giamsat", PASSWORD).get("/events"), 200)
-    assert kept(server) == before and server.database.rows("SELECT count(*) FROM event_archive")[0][0] == 0
+    assert kept(server) == [1, 2, 3] and server.database.rows("SELECT count(*) FROM event_archive")[0][0] == 0
 
 
 @pytest.mark.parametrize(("name", "value"), [("HOICHAN_EVENTS_KEEP_DAYS", "-1"), ("HOICHAN_EVENTS_KEEP_DAYS", "a year"), ("HOICHAN_EVENTS_KEEP_COUNT", "1.5")])

@@ -77,10 +77,24 @@ package struct EventRecord: Sendable, Equatable {
   package var cloudEvent: String {
     let sequence = String(seq)
     let padded = String(repeating: "0", count: max(0, 12 - sequence.utf8.count)) + sequence
-    var text = "{\"specversion\":\"1.0\",\"id\":\"\(id)\",\"type\":\"\(type)\",\"source\":\""
-    text += "/facilities/" + (facilities.first ?? "")
-    text += "\",\"subject\":\"\(subject)\",\"time\":\"\(time.text)\",\"sequence\":\"\(padded)\""
-    text += ",\"datacontenttype\":\"application/json\",\"data\":" + data + "}"
+    var text = ""
+    // Every event is written so: one buffer, without strings between.
+    text.reserveCapacity(data.utf8.count + 512)
+    text += "{\"specversion\":\"1.0\",\"id\":\""
+    text += id
+    text += "\",\"type\":\""
+    text += type
+    text += "\",\"source\":\"/facilities/"
+    text += facilities.first ?? ""
+    text += "\",\"subject\":\""
+    text += subject
+    text += "\",\"time\":\""
+    text += time.text
+    text += "\",\"sequence\":\""
+    text += padded
+    text += "\",\"datacontenttype\":\"application/json\",\"data\":"
+    text += data
+    text += "}"
     return text
   }
 }

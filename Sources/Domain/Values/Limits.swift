@@ -86,7 +86,9 @@ package enum Limits {
   package static let ringEvents = 1_000_000
   /// What the ring's events may take, unless it is set: in bytes, some 10,000 usual events.
   package static let feedMemory = 40 * 1024 * 1024
-  /// What may be set, in mebibytes.
+  /// What may wait for subscribers who do not read, unless it is set: in bytes, some 1,800 of them.
+  package static let feedBacklog = 256 * 1024 * 1024
+  /// What may be set of both, in mebibytes.
   package static let feedMemoryMebibytes = 1...16_384
   /// Commits whose events wait to be shown without reading them again.
   package static let heardStretches = 64

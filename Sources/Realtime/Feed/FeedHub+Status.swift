@@ -16,10 +16,11 @@ extension FeedHub {
       "events": number(size.events), "bytes": number(size.bytes), "maxBytes": number(ring.memory),
       "since": .orNull(size.since),
     ]
+    let unread: JSON = ["bytes": number(backlog.bytes), "maxBytes": number(backlog.limit)]
     let ends = metrics.endCounts.map { ($0.reason.rawValue, number($0.count)) }
     return .ok([
       "startedAt": .instant(startedAt), "subscribers": subscribers,
-      "lagMilliseconds": metrics.lag.map { JSON.int($0) } ?? JSON.null, "behind": late, "ring": held,
+      "lagMilliseconds": metrics.lag.map { JSON.int($0) } ?? JSON.null, "behind": late, "ring": held, "backlog": unread,
       "deliveries": number(metrics.deliveries.value), "encodes": number(metrics.encodes.value),
       "deflates": number(metrics.deflates.value), "pagesRead": number(metrics.replays.value),
       "ends": .object(JSON.Members(ends)),

@@ -20,8 +20,11 @@ package final class FeedHub: Service {
   private let logger: Logger
   let pages = StreamPages()
   let ring: FeedRing
+  let backlog: FeedBacklog
   let startedAt: Instant
   private let beginning = OneTime()
+  /// What everybody's grants covered when they were last looked at; nil until somebody follows.
+  private let basis = Mutex<GrantBasis?>(nil)
   private let news = Mutex(News())
   private let replay = FeedReplay()
   private let loops = Mutex<[ObjectIdentifier: FeedLoopHandle]>([:])
@@ -29,16 +32,16 @@ package final class FeedHub: Service {
   private let wakes: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 
-  /// - Parameter memory: what the ring may hold, in bytes.
   package init(
     _ coordinator: Coordinator, publisher: FeedPublisher, logger: Logger, timing: FeedTiming = FeedTiming(),
-    ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory
+    ringEvents: Int = Limits.ringEvents, memory: FeedMemory = FeedMemory()
   ) {
     self.coordinator = coordinator
     self.logger = logger
     self.timing = timing
     startedAt = coordinator.now()
-    ring = FeedRing(capacity: ringEvents, memory: memory)
+    ring = FeedRing(capacity: ringEvents, memory: memory.ring)
+    backlog = FeedBacklog(limit: memory.backlog)
     sessions = SessionWatch(coordinator, logger: logger)
     // Commits that come while the log is being read are one wake-up.
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -82,6 +85,8 @@ package final class FeedHub: Service {
       metrics.ended(.tooMany)
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
+    let basis = try await coordinator.grantBasis()
+    self.basis.withLock { $0 = $0 ?? basis }
     let (verdict, bounds) = try await coordinator.resolve(after)
     try await begin(at: bounds)
     var subscription = FeedSubscription(
@@ -116,7 +121,8 @@ package final class FeedHub: Service {
     if let known { return known.loop.value }
     // Only this loop makes its own, so nobody else can have made it meanwhile. A subscription exists: the ring began.
     let head = ring.head ?? Cursor(epoch: 0, seq: 0, chain: UInt64(0))
-    let loop = FeedLoop(eventLoop, at: head, ring: ring, replay: replay, timing: timing, metrics: metrics)
+    let loop = FeedLoop(
+      eventLoop, at: head, ring: ring, backlog: backlog, replay: replay, timing: timing, metrics: metrics)
     loops.withLock { $0[ObjectIdentifier(eventLoop)] = FeedLoopHandle(loop, on: eventLoop) }
     return loop
   }
@@ -240,18 +246,40 @@ package final class FeedHub: Service {
     logger.error("\(reason): everybody who follows comes again", metadata: ["head": "\(head.seq)"])
     ring.restart(at: head)
     metrics.holds(ring.size)
-    for loop in loops.withLock({ Array($0.values) }) { loop.restart(at: head) }
+    for loop in loops.withLock({ Array($0.values) }) { loop.run { $0.restart(at: head) } }
+    for stream in streams.withLock({ Array($0.values) }) { stream.end() }
+  }
+
+  private func grantsHaveChanged() async -> Bool {
+    // Without the database nobody can be told anything new either; the next beat asks again.
+    guard let now = try? await coordinator.grantBasis() else { return false }
+    return basis.withLock { known in
+      guard known != nil, known != now else { return false }
+      known = now
+      return true
+    }
+  }
+
+  /// What was granted covers other facilities than before. Everybody comes again, with the cursor they have.
+  private func showAnew() {
+    logger.notice("the facilities or specialties changed: everybody who follows comes again")
+    for loop in loops.withLock({ Array($0.values) }) { loop.run { $0.endAll("what you may see has changed") } }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }
 
   /// A signal is only a hint: a regular look repairs what it missed. It also gives the streams their time.
   private func beat() async {
+    var hasChanged = false
     while !Task.isCancelled {
       hear(nil)
+      // A beat later: whoever signed in before the change has subscribed by then.
+      if hasChanged { showAnew() }
+      hasChanged = await grantsHaveChanged()
+      metrics.waits(backlog.bytes)
       let head = ring.head?.seq ?? 0
       var behind = FeedMetrics.Behind()
       for stream in streams.withLock({ Array($0.values) }) {
-        stream.beat(patience: timing.patience)
+        stream.beat(patience: backlog.isOver ? .seconds(1) : timing.patience)
         if let position = stream.position { behind.add(head - position) }
       }
       metrics.note(behind, in: ObjectIdentifier(self))
@@ -311,7 +339,9 @@ private final class FeedLoopHandle: Sendable {
     wake()
   }
 
-  func restart(at head: Cursor) { loop.eventLoop.execute { [self] in loop.value.restart(at: head) } }
+  func run(_ action: @escaping @Sendable (FeedLoop) -> Void) {
+    loop.eventLoop.execute { [self] in action(loop.value) }
+  }
 
   func wake() {
     guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }

@@ -14,9 +14,27 @@ final class FeedItem: Sendable {
 
   private struct Encoded {
     let frame: ByteBuffer
-    /// These two share the frame's storage.
+    /// These share the frame's storage.
     let message: ByteBuffer
+    let cursor: ByteBuffer
     let cloudEvent: ByteBuffer
+
+    init(_ event: EventRecord, _ position: Cursor) {
+      let text = event.cloudEvent
+      var whole = ByteBuffer()
+      whole.reserveCapacity(text.utf8.count + FeedItem.frameText)
+      whole.writeStaticString("{\"kind\":\"event\",\"cursor\":\"")
+      let cursorAt = whole.writerIndex
+      let cursorLength = whole.writeString(position.text)
+      whole.writeStaticString("\",\"event\":")
+      let eventAt = whole.writerIndex
+      let eventLength = whole.writeString(text)
+      whole.writeStaticString("}")
+      frame = FrameEncoder.text(whole)
+      message = frame.getSlice(at: frame.writerIndex - whole.readableBytes, length: whole.readableBytes) ?? whole
+      cursor = message.getSlice(at: cursorAt, length: cursorLength) ?? ByteBuffer(string: position.text)
+      cloudEvent = message.getSlice(at: eventAt, length: eventLength) ?? ByteBuffer(string: text)
+    }
   }
 
   /// - Parameter isWanted: whether somebody waits for it: then it is encoded here, and not on a reader's event loop.
@@ -32,6 +50,8 @@ final class FeedItem: Sendable {
   var frame: ByteBuffer { bytes.frame }
   /// The CloudEvent inside the frame (the same storage): what Server-Sent Events carry.
   var cloudEvent: ByteBuffer { bytes.cloudEvent }
+  /// The cursor's text inside the frame: their `id:`.
+  var cursorText: ByteBuffer { bytes.cursor }
 
   /// The frame for sockets with permessage-deflate: compressed at most once, for all of them.
   var deflatedFrame: ByteBuffer {
@@ -50,13 +70,7 @@ final class FeedItem: Sendable {
     encoded.withLock { encoded in
       if let encoded { return encoded }
       metrics?.encodes.add()
-      let body = event.cloudEvent
-      let message = "{\"kind\":\"event\",\"cursor\":\"\(cursor.text)\",\"event\":\(body)}"
-      let frame = FrameEncoder.text(message)
-      let (end, length, inner) = (frame.writerIndex, message.utf8.count, body.utf8.count)
-      let made = Encoded(
-        frame: frame, message: frame.getSlice(at: end - length, length: length) ?? ByteBuffer(string: message),
-        cloudEvent: frame.getSlice(at: end - 1 - inner, length: inner) ?? ByteBuffer(string: body))
+      let made = Encoded(event, cursor)
       encoded = made
       return made
     }

@@ -7,6 +7,7 @@ package import NIOCore
 final class FeedLoop {
   private let eventLoop: any EventLoop
   private let ring: FeedRing
+  private let backlog: FeedBacklog
   private let replay: FeedReplay
   private let timing: FeedTiming
   private let metrics: FeedMetrics
@@ -17,6 +18,7 @@ final class FeedLoop {
   /// Readers that reached `position` while it was being moved, or that are ahead of it: the next pass takes them in.
   private var waiting: [FeedReader] = []
   private var isPumping = false
+  private var isRelieving = false
   private var tick: Scheduled<Void>?
   /// Readers whose next position or presence is not due yet.
   private var heldBack: [ObjectIdentifier: FeedReader] = [:]
@@ -25,12 +27,13 @@ final class FeedLoop {
   private static let heldBackStep = TimeAmount.milliseconds(25)
 
   init(
-    _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, replay: FeedReplay, timing: FeedTiming,
-    metrics: FeedMetrics
+    _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, backlog: FeedBacklog, replay: FeedReplay,
+    timing: FeedTiming, metrics: FeedMetrics
   ) {
     self.eventLoop = eventLoop
     self.position = position
     self.ring = ring
+    self.backlog = backlog
     self.replay = replay
     self.timing = timing
     self.metrics = metrics
@@ -121,8 +124,33 @@ final class FeedLoop {
 
   /// The log went back behind what these readers were told: they come again, and their cursors get their verdict.
   func restart(at head: Cursor) {
-    for reader in Array(readers) { reader.fail(.goingAway, "the log was rewound") }
+    endAll("the log was rewound")
     position = head
+  }
+
+  /// All of them come again, and their cursors and grants are looked at anew.
+  func endAll(_ reason: String) {
+    for reader in Array(readers) { reader.fail(.goingAway, reason) }
+  }
+
+  // MARK: Readers who do not read
+
+  /// One of them holds up bytes of its own; when there are too many in all, those go that have held up longest.
+  func blocked() {
+    guard backlog.isOver, !isRelieving else { return }
+    isRelieving = true
+    // Not in the middle of the write that blocked it.
+    eventLoop.assumeIsolated().execute { [weak self] in self?.relieve() }
+  }
+
+  private func relieve() {
+    isRelieving = false
+    guard backlog.isOver else { return }
+    let blocked = readers.compactMap { reader in reader.blockedSince.map { (reader, $0) } }
+    for (reader, _) in blocked.sorted(by: { $0.1 < $1.1 }) {
+      guard backlog.isOver else { return }
+      reader.fail(.tooSlow, reader.position.text)
+    }
   }
 
   // MARK: Readers behind
@@ -237,6 +265,7 @@ final class FeedLoop {
         reader.bookmark()
       }
     }
+    relieve()
     noteBehind()
   }
 

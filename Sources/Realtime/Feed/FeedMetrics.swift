@@ -31,6 +31,7 @@ package final class FeedMetrics: Sendable {
     ("feed.lag.seconds", "Time from the newest event's recording until it was there to be sent."),
     ("feed.ring.events", "Events that the ring holds."),
     ("feed.ring.bytes", "What these events take at most, encoded and compressed."),
+    ("feed.backlog.bytes", "What waits for subscribers who do not read."),
     ("feed.behind", "Subscribers that stand behind the log's head; looked at every few seconds."),
     ("feed.replay.depth", "How many events the last of them is behind."),
     ("feed.replay.pages", "Pages of the log that were read for subscribers behind the ring."),
@@ -59,6 +60,7 @@ package final class FeedMetrics: Sendable {
   private let lagGauge = Gauge(label: "feed.lag.seconds")
   private let ringEvents = Gauge(label: "feed.ring.events")
   private let ringBytes = Gauge(label: "feed.ring.bytes")
+  private let backlogBytes = Gauge(label: "feed.backlog.bytes")
   private let behindGauge = Gauge(label: "feed.behind")
   private let depthGauge = Gauge(label: "feed.replay.depth")
   private let state = Mutex(State())
@@ -108,6 +110,8 @@ package final class FeedMetrics: Sendable {
     ringEvents.record(ring.events)
     ringBytes.record(ring.bytes)
   }
+
+  func waits(_ bytes: Int) { backlogBytes.record(bytes) }
 
   /// - Parameter place: whose subscribers these are; what it said before counts no more.
   func note(_ behind: Behind, in place: ObjectIdentifier) {

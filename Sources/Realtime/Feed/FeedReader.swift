@@ -34,6 +34,8 @@ final class FeedReader: SocketDelegate {
   /// When it was last told a position.
   private(set) var toldAt = NIODeadline.uptimeNanoseconds(0)
   private(set) var blockedSince: NIODeadline?
+  /// What waits in its channel since then, in bytes.
+  private var backlog = 0
 
   init(_ subscription: FeedSubscription, loop: FeedLoop) {
     self.subscription = subscription
@@ -77,12 +79,26 @@ final class FeedReader: SocketDelegate {
 
   func writabilityChanged(_ socket: Socket) {
     guard socket.isWritable else {
-      if blockedSince == nil { blockedSince = socket.eventLoop.now }
+      if blockedSince == nil { block(socket) }
       return
     }
-    blockedSince = nil
+    unblock()
     loop.pull(self)
     offerKept()
+  }
+
+  private func block(_ socket: Socket) {
+    guard state != .closed else { return }
+    blockedSince = socket.eventLoop.now
+    backlog = socket.pendingBytes
+    hub.backlog.add(backlog)
+    loop.blocked()
+  }
+
+  private func unblock() {
+    blockedSince = nil
+    hub.backlog.remove(backlog)
+    backlog = 0
   }
 
   func goingAway(_ socket: Socket) {
@@ -91,6 +107,7 @@ final class FeedReader: SocketDelegate {
 
   func closed(_ socket: Socket, _ closure: SocketClosure) {
     state = .closed
+    unblock()
     loop.remove(self)
     if let watch { hub.sessions.unwatch(watch) }
     hub.metrics.unsubscribed(.socket, FeedEnd(closure))
@@ -141,6 +158,7 @@ final class FeedReader: SocketDelegate {
     guard state != .closed else { return }
     loop.remove(self)
     state = .closed
+    unblock()
     socket?.close(code, reason: reason)
   }
 }

@@ -39,7 +39,7 @@ package struct FeedStream: Sendable {
       hub.metrics.ended(.gap)
       return try await writer.write(Self.gap(gap, subscription.bounds))
     }
-    let signal = StreamSignal(channel)
+    let signal = StreamSignal(channel, hub.backlog)
     hub.metrics.subscribed(.stream)
     hub.add(signal)
     let watch = hub.sessions.watch(subscription.caller) { _ in signal.end(.signedOut) }
@@ -78,7 +78,7 @@ package struct FeedStream: Sendable {
         position = last.cursor
         signal.stands(at: position.seq)
         guard let bytes = page.bytes else { continue }
-        try await signal.writing { try await writer.write(bytes) }
+        try await signal.writing(bytes.readableBytes) { try await writer.write(bytes) }
         hub.metrics.delivered(page.count)
         told = ContinuousClock.now
       }
@@ -108,6 +108,7 @@ final class StreamSignal: Sendable {
   let wakes: AsyncStream<Void>
   private let continuation: AsyncStream<Void>.Continuation
   private let channel: any Channel
+  private let backlog: FeedBacklog
   /// Since when the client has taken nothing of what is being written to it.
   private let writingSince = Mutex<NIODeadline?>(nil)
   private let ended = Atomic<Bool>(false)
@@ -115,8 +116,9 @@ final class StreamSignal: Sendable {
   /// Below zero until it is known.
   private let seq = Atomic<Int64>(-1)
 
-  init(_ channel: any Channel) {
+  init(_ channel: any Channel, _ backlog: FeedBacklog) {
     self.channel = channel
+    self.backlog = backlog
     (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -154,9 +156,13 @@ final class StreamSignal: Sendable {
     }
   }
 
-  func writing(_ write: () async throws -> Void) async throws {
+  func writing(_ bytes: Int = 0, _ write: () async throws -> Void) async throws {
     writingSince.withLock { $0 = .now() }
-    defer { writingSince.withLock { $0 = nil } }
+    backlog.add(bytes)
+    defer {
+      backlog.remove(bytes)
+      writingSince.withLock { $0 = nil }
+    }
     try await write()
   }
 }

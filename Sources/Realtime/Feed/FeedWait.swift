@@ -22,7 +22,7 @@ extension FeedHub {
     try waits.begin()
     defer { waits.end() }
     let key = FeedLensKey(filter: filter, visibility: Visibility(call.caller))
-    let waiting = PageWait(channel)
+    let waiting = PageWait(channel, backlog)
     let input = InputWatch { waiting.signal.end() }
     try await channel.pipeline.addHandler(input, position: .first)
     let timer = channel.eventLoop.scheduleTask(in: wait) { waiting.signal.end() }
@@ -97,7 +97,7 @@ private final class PageWait: Sendable {
   let signal: StreamSignal
   private let revoked = Atomic<Bool>(false)
 
-  init(_ channel: any Channel) { signal = StreamSignal(channel) }
+  init(_ channel: any Channel, _ backlog: FeedBacklog) { signal = StreamSignal(channel, backlog) }
 
   var isRevoked: Bool { revoked.load(ordering: .acquiring) }
 

@@ -32,9 +32,11 @@ final class StreamPages: Sendable {
     var buffer = ByteBuffer()
     buffer.reserveCapacity(items.reduce(0) { $0 + $1.frame.readableBytes + 32 })
     for item in items {
-      buffer.writeString("id: \(item.cursor.text)\ndata: ")
+      buffer.writeStaticString("id: ")
+      buffer.writeImmutableBuffer(item.cursorText)
+      buffer.writeStaticString("\ndata: ")
       buffer.writeImmutableBuffer(item.cloudEvent)
-      buffer.writeString("\n\n")
+      buffer.writeStaticString("\n\n")
     }
     return buffer
   }

@@ -45,6 +45,9 @@ package final class Socket: Sendable {
   /// Whether the peer keeps up: false while more than the channel's high water mark waits to be sent.
   package var isWritable: Bool { channel.isWritable }
 
+  /// What waits to be sent, in bytes; on the socket's loop only.
+  package var pendingBytes: Int { handler.value.pendingBytes }
+
   /// Sends one encoded frame (or several in one buffer) and flushes: at once, or with the batch being read.
   package func send(_ frame: ByteBuffer) {
     onLoop { $0.send(frame) }

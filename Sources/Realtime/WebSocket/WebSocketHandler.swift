@@ -218,7 +218,7 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
 
   func write(_ frame: ByteBuffer) {
     guard phase == .open, let context else { return }
-    if !context.channel.isWritable, pendingBytes(context) + frame.readableBytes > limits.pending {
+    if !context.channel.isWritable, pendingBytes + frame.readableBytes > limits.pending {
       close(.tooSlow, reason: "does not read")
       return
     }
@@ -241,9 +241,9 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
     context.fireChannelWritabilityChanged()
   }
 
-  private func pendingBytes(_ context: ChannelHandlerContext) -> Int {
+  var pendingBytes: Int {
     // Every channel we run on knows; one that does not is not bounded here but by its own buffer.
-    (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
   }
 
   // MARK: Keeping the link

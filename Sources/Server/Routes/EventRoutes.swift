@@ -108,7 +108,7 @@ package struct EventRoutes: Sendable {
     let mode = request.choice("volatile", FeedVolatility.Mode.self) ?? .latest
     let maxRate = request.number("maxRate")
     if mode == .all, maxRate != nil {
-      throw Rejection.invalid("/maxRate", "contradiction", "All of them come when they come: leave out the rate.")
+      throw Rejection.invalid("maxRate", "contradiction", "All of them come when they come: leave out the rate.")
     }
     return FeedVolatility(mode, maxRate: maxRate)
   }

@@ -56,16 +56,15 @@ struct BookingBench: AsyncParsableCommand {
 
   private func measure(_ folder: BenchFolder, _ province: BenchProvince, _ bare: PostgresPeer) async throws {
     let load = try BookingLoad(clients: clients, token: province.token, in: folder)
-    let stretches = runs * (readers > 0 ? 2 : 1)
-    let needed = rate * (stretches * (Self.warmUp + seconds) + (database == nil ? Self.proof : 0))
+    let stretches = readers > 0 ? 2 : 1
+    let needed = rate * (runs * (Self.warmUp + stretches * seconds) + (database == nil ? Self.proof : 0))
     guard needed <= province.capacity else {
       throw BenchFailure(
         "\(needed) bookings may be needed, there is room for \(province.capacity): less --runs, --seconds or --rate")
     }
     var next = 0
     if database == nil { try await prove(load, province, &next, folder) }
-    var ours: [Measured] = []
-    var unread: [Measured] = []
+    var ours: [Int: [Measured]] = [:]
     var theirs: [Int: [Measured]] = [:]
     let postgres = peer == .none ? nil : bare
     do {
@@ -76,26 +75,26 @@ struct BookingBench: AsyncParsableCommand {
       for round in 1...runs {
         // Who begins changes, so that neither always meets a disk that the other has just left.
         let isFirst = round % 2 == 1
-        if isFirst { ours.append(try await own(round, load, province, &next, folder, readers)) }
-        if isFirst, readers > 0 { unread.append(try await own(round, load, province, &next, folder, 0)) }
+        if isFirst { try await own(round, load, province, &next, folder, into: &ours) }
         if let postgres {
           for count in [clients] + peerCounts {
             theirs[count, default: []].append(try await other(round, postgres, count, document: rows.document))
           }
         }
-        if !isFirst, readers > 0 { unread.append(try await own(round, load, province, &next, folder, 0)) }
-        if !isFirst { ours.append(try await own(round, load, province, &next, folder, readers)) }
+        if !isFirst { try await own(round, load, province, &next, folder, into: &ours) }
       }
     } catch {
       await postgres?.close()
       throw error
     }
     await postgres?.close()
-    report(ours, theirs)
-    if readers > 0 {
+    report(ours[readers] ?? [], theirs)
+    if readers > 0, let read = ours[readers], let unread = ours[0] {
       // Each against its neighbour: a shared machine changes its pace from one minute to the next.
-      let ratio = zip(ours, unread).map { $0.rate / $1.rate }.median
-      say("ratio   \(ratio.hundredths) with \(readers) readers against none (\(unread.map(\.rate).median.whole))")
+      let ratios = zip(read, unread).map { $0.rate / $1.rate }
+      say("pairs   \(ratios.map(\.hundredths).joined(separator: " "))")
+      say(
+        "ratio   \(ratios.median.hundredths) with \(readers) readers against none (\(unread.map(\.rate).median.whole))")
     }
   }
 
@@ -110,7 +109,7 @@ struct BookingBench: AsyncParsableCommand {
       (try await load.run(lines, seconds: Self.proof, on: $0), try $0.commits())
     }
     let syncs = try await server.syncs()
-    try await check(measured.bookings, province, since: before)
+    try await check([measured.bookings], province, since: before)
     guard syncs >= groups else {
       throw BenchFailure("\(groups) commit groups but \(syncs) fdatasyncs: answered bookings were not on the disk")
     }
@@ -118,30 +117,37 @@ struct BookingBench: AsyncParsableCommand {
       "durable: \(syncs) fdatasyncs for \(groups) commit groups and \(measured.bookings) bookings (counted by strace)")
   }
 
+  /// One server: a stretch with the readers, if there are to be any, and one without. Which is first changes with the
+  /// round.
   private func own(
     _ round: Int, _ load: BookingLoad, _ province: BenchProvince, _ next: inout Int, _ folder: BenchFolder,
-    _ readers: Int
-  ) async throws -> Measured {
+    into all: inout [Int: [Measured]]
+  ) async throws {
+    let counts = readers == 0 ? [0] : round % 2 == 1 ? [readers, 0] : [0, readers]
     let warming = try await lines(province, &next, seconds: Self.warmUp)
-    let lines = try await lines(province, &next, seconds: seconds)
+    var stretches: [(readers: Int, lines: [String])] = []
+    for count in counts { stretches.append((count, try await lines(province, &next, seconds: seconds))) }
     let before = try await province.newestEvent()
     let server = try await BenchServer(database: province.database, in: folder)
-    let (warm, measured) = try await server.use { server in
-      let followers = try (0..<readers).map { _ in try FeedFollower(port: server.port, token: province.token) }
-      let measured = (
-        try await load.run(warming, seconds: Self.warmUp, on: server),
-        try await load.run(lines, seconds: seconds, on: server)
-      )
-      for follower in followers {
-        try await follower.reaches(2 * (measured.0.bookings + measured.1.bookings))
-        follower.stop()
+    let (warm, measured) = try await server.use { [stretches] server in
+      let warm = try await load.run(warming, seconds: Self.warmUp, on: server)
+      var measured: [Measured] = []
+      for (count, lines) in stretches {
+        let followers = try (0..<count).map { _ in try FeedFollower(port: server.port, token: province.token) }
+        measured.append(try await load.run(lines, seconds: seconds, on: server))
+        for follower in followers {
+          try await follower.reaches(2 * (measured.last?.bookings ?? 0))
+          follower.stop()
+        }
       }
-      return measured
+      return (warm, measured)
     }
-    try await check(warm.bookings + measured.bookings, province, since: before)
-    let who = readers > 0 ? "hoichan, \(readers) readers" : "hoichan"
-    tell(round, who, measured, database == nil ? "commit group" : "transaction")
-    return measured
+    try await check(([warm] + measured).map(\.bookings), province, since: before)
+    for (count, measured) in zip(counts, measured) {
+      let who = count > 0 ? "hoichan, \(count) readers" : "hoichan"
+      tell(round, who, measured, database == nil ? "commit group" : "transaction")
+      all[count, default: []].append(measured)
+    }
   }
 
   private func other(_ round: Int, _ postgres: PostgresPeer, _ count: Int, document: String) async throws -> Measured {
@@ -165,9 +171,10 @@ struct BookingBench: AsyncParsableCommand {
   }
 
   /// Every answered booking is in the log with its two events, and nothing but those still under way at the end.
-  private func check(_ answered: Int, _ province: BenchProvince, since before: Int64) async throws {
+  private func check(_ stretches: [Int], _ province: BenchProvince, since before: Int64) async throws {
     let events = Int(try await province.newestEvent() - before)
-    guard events % 2 == 0, (answered...answered + 2 * clients).contains(events / 2) else {
+    let answered = stretches.reduce(0, +)
+    guard events % 2 == 0, (answered...answered + stretches.count * clients).contains(events / 2) else {
       throw BenchFailure("\(answered) bookings were answered, but the log has \(events) new events")
     }
   }

@@ -124,7 +124,7 @@ import Testing
   // MARK: The administrator's numbers
 
   @Test func theStatusSaysAll() async throws {
-    let site = try await Site(memory: 1024 * 1024)
+    let site = try await Site(memory: FeedMemory(ring: 1024 * 1024, backlog: 2048))
     func status() throws -> JSON { try JSON(parsing: site.hub.status().body ?? []) }
     let before = try status()
     #expect(before["lagMilliseconds"] == nil && before["ring"]?["since"] == nil)
@@ -138,6 +138,7 @@ import Testing
       let now = try JSON(parsing: site.hub.status().body ?? [])
       #expect(now["subscribers"] == ["sockets": 1, "streams": 0, "waiting": 0])
       #expect(now["ring"]?["events"] == 3 && now["ring"]?["maxBytes"] == 1_048_576)
+      #expect(now["backlog"]?["bytes"] == 0 && now["backlog"]?["maxBytes"] == 2048)
       #expect(now["lagMilliseconds"] == 0 && now["deliveries"] == 3 && now["encodes"] == 3)
       for reason in FeedEnd.allCases { #expect(now["ends"]?[reason.rawValue] == 0) }
     }

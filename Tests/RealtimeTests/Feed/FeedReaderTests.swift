@@ -180,7 +180,7 @@ import Testing
   /// Not by their number: by what they take.
   @Test func whoIsLappedByBytesPagesTheLogAndComesBack() async throws {
     let memory = 24 * FeedItem.leastMemory
-    let site = try await Site(memory: memory)
+    let site = try await Site(memory: FeedMemory(ring: memory))
     try await site.run {
       let start = try await site.head().seq
       let loop = NIOAsyncTestingEventLoop()

@@ -113,6 +113,30 @@ import Testing
     }
   }
 
+  /// An import may put a facility under another one: what a grant covers is another thing then.
+  @Test func whoMaySeeSomethingElseNowComesAgain() async throws {
+    var timing = FeedTiming()
+    timing.safetyPass = .milliseconds(50)
+    let site = try await Site(timing: timing)
+    try await SiteServer.run(site) { server in
+      let client = try await server.socket("/feed")
+      _ = try await client.json()
+      try await site.append(1)
+      let cursor = try #require(try await client.json()["cursor"]?.string)
+      // The same again changes nothing.
+      let known = try await site.store.read { try $0.allFacilities() }
+      try await site.coordinator.load(DirectoryBatch(facilities: known))
+      try await site.append(1)
+      #expect(try await client.json()["kind"] == "event")
+      let moved = Facility(code: Site.other, name: "Trạm Hai", kind: .station, province: "38", parent: Site.station)
+      try await site.coordinator.load(DirectoryBatch(facilities: [moved]))
+      #expect(try await client.closing() == .close(.goingAway, reason: "what you may see has changed"))
+      let again = try await server.socket("/feed?after=\(cursor)")
+      _ = try await again.json()
+      #expect(try await again.json()["event"]?["sequence"] == "000000000002")
+    }
+  }
+
   @Test func signingOutClosesAtOnce() async throws {
     let site = try await Site()
     try await SiteServer.run(site) { server in

@@ -36,7 +36,7 @@ final class Site: Sendable {
   static var logger: Logger { Logger(label: "site") { _ in SwiftLogNoOpLogHandler() } }
 
   init(
-    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, memory: Int = Limits.feedMemory,
+    timing: FeedTiming = FeedTiming(), ringEvents: Int = Limits.ringEvents, memory: FeedMemory = FeedMemory(),
     grace: TimeAmount = .seconds(30)
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("site-\(UUID())")

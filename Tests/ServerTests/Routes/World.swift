@@ -44,7 +44,8 @@ final class World: Sendable {
   static let feedStatus: JSON = [
     "startedAt": "2026-11-18T08:00:00+07:00", "subscribers": ["sockets": 2, "streams": 1, "waiting": 0],
     "lagMilliseconds": .null, "behind": ["subscribers": 1, "events": 40],
-    "ring": ["events": 0, "bytes": 0, "maxBytes": 41_943_040, "since": .null], "deliveries": 7, "encodes": 5,
+    "ring": ["events": 0, "bytes": 0, "maxBytes": 41_943_040, "since": .null],
+    "backlog": ["bytes": 0, "maxBytes": 268_435_456], "deliveries": 7, "encodes": 5,
     "deflates": 5, "pagesRead": 0, "ends": ["tooSlow": 1, "signedOut": 0],
   ]
 

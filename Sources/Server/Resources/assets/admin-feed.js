@@ -12,7 +12,7 @@ const mebibytes = (bytes) => numbers.format(bytes / 1_048_576);
 const place = byId('feed-status');
 
 export async function loadFeed() {
-  const { subscribers, lagMilliseconds, behind, ring, deliveries, pagesRead, ends, startedAt } = await get('/feed/status');
+  const { subscribers, lagMilliseconds, behind, ring, backlog, deliveries, pagesRead, ends, startedAt } = await get('/feed/status');
   const ended = Object.entries(ends).filter(([, times]) => times > 0).map(([reason, times]) => `${label('feedEnd', reason)}: ${count(times)}`);
   const held = t('feedStatus.ringHolds', { n: count(ring.events), used: mebibytes(ring.bytes), most: mebibytes(ring.maxBytes) });
   fill(place, [
@@ -20,6 +20,7 @@ export async function loadFeed() {
     ['lag', lagMilliseconds === null ? t('feedStatus.nothingYet') : delay(lagMilliseconds)],
     ['behind', behind.subscribers ? t('feedStatus.behindBy', { n: count(behind.subscribers), events: count(behind.events) }) : t('feedStatus.nobody')],
     ['ring', ring.since ? `${held} · ${t('feedStatus.ringSince', { time: brief(ring.since) })}` : held],
+    ['backlog', t('feedStatus.backlogHolds', { used: mebibytes(backlog.bytes), most: mebibytes(backlog.maxBytes) })],
     ['deliveries', `${count(deliveries)} · ${t('feedStatus.pagesRead', { n: count(pagesRead) })}`],
     ['ends', ended.join(' · ') || t('feedStatus.nobody')],
     ['since', brief(startedAt)],

@@ -73,6 +73,12 @@ extension Schema {
         Member.required("maxBytes", amount, "The setting `feed.memory.mb`.")
         Member.required("since", .dateTime.orNull, "When the oldest of them was recorded.")
       }, "The newest events, in memory: whoever is further behind is read the log.")
+    Member.required(
+      "backlog",
+      .object {
+        Member.required("bytes", amount)
+        Member.required("maxBytes", amount, "The setting `feed.backlog.mb`.")
+      }, "What waits for subscribers who do not read.")
     Member.required("deliveries", amount, "Events that were written to subscribers.")
     Member.required("encodes", amount)
     Member.required("deflates", amount)
