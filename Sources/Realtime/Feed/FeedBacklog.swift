@@ -15,7 +15,7 @@ package struct FeedMemory: Sendable {
 }
 
 /// What waits in the channels of subscribers who do not read: each is counted as if it shared its bytes with nobody, so
-/// that what is held is never more. When there is no room for more, those who have taken nothing for longest are closed.
+/// that what is held is never more. While it is more than may be, those who have taken nothing for longest are closed.
 final class FeedBacklog: Sendable {
   let limit: Int
   private let total = Atomic<Int>(0)

@@ -279,7 +279,7 @@ package final class FeedHub: Service {
       let head = ring.head?.seq ?? 0
       var behind = FeedMetrics.Behind()
       for stream in streams.withLock({ Array($0.values) }) {
-        stream.beat(patience: backlog.isOver ? .seconds(1) : timing.patience)
+        stream.beat(patience: backlog.isOver ? timing.crowdedPatience : timing.patience)
         if let position = stream.position { behind.add(head - position) }
       }
       metrics.note(behind, in: ObjectIdentifier(self))

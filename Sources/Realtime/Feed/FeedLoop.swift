@@ -18,7 +18,6 @@ final class FeedLoop {
   /// Readers that reached `position` while it was being moved, or that are ahead of it: the next pass takes them in.
   private var waiting: [FeedReader] = []
   private var isPumping = false
-  private var isRelieving = false
   private var tick: Scheduled<Void>?
   /// Readers whose next position or presence is not due yet.
   private var heldBack: [ObjectIdentifier: FeedReader] = [:]
@@ -135,19 +134,12 @@ final class FeedLoop {
 
   // MARK: Readers who do not read
 
-  /// One of them holds up bytes of its own; when there are too many in all, those go that have held up longest.
-  func blocked() {
-    guard backlog.isOver, !isRelieving else { return }
-    isRelieving = true
-    // Not in the middle of the write that blocked it.
-    eventLoop.assumeIsolated().execute { [weak self] in self?.relieve() }
-  }
-
+  /// More waits for all of them than may: those go that have taken nothing for longest.
   private func relieve() {
-    isRelieving = false
     guard backlog.isOver else { return }
     let blocked = readers.compactMap { reader in reader.blockedSince.map { (reader, $0) } }
-    for (reader, _) in blocked.sorted(by: { $0.1 < $1.1 }) {
+    let latest = eventLoop.now - timing.crowdedPatience
+    for (reader, since) in blocked.sorted(by: { $0.1 < $1.1 }) where since <= latest {
       guard backlog.isOver else { return }
       reader.fail(.tooSlow, reader.position.text)
     }
@@ -287,6 +279,8 @@ package struct FeedTiming: Sendable {
   package var bookmark = TimeAmount.seconds(22)
   /// How long a reader may take nothing at all.
   package var patience = TimeAmount.seconds(60)
+  /// And while more waits for all of them than may. Whoever reads is never blocked for so long.
+  package var crowdedPatience = TimeAmount.seconds(2)
   /// The silence of a stream after which a comment keeps proxies from ending it.
   package var keepAlive = Duration.seconds(15)
   /// How often the log is looked at without having been told of a commit.

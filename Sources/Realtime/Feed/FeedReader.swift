@@ -92,7 +92,6 @@ final class FeedReader: SocketDelegate {
     blockedSince = socket.eventLoop.now
     backlog = socket.pendingBytes
     hub.backlog.add(backlog)
-    loop.blocked()
   }
 
   private func unblock() {

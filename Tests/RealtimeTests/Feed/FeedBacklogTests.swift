@@ -11,6 +11,7 @@ import Testing
   private static func full(_ memory: FeedMemory) async throws -> Site {
     var timing = FeedTiming()
     timing.safetyPass = .milliseconds(50)
+    timing.tick = .milliseconds(50)
     let site = try await Site(timing: timing, memory: memory)
     for _ in 0..<(count / 500) { try await site.append(500) }
     return site
