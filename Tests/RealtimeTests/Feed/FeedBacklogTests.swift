@@ -22,9 +22,9 @@ import Testing
   }
 
   /// A client that asks for all there is and reads none of it.
-  private static func stall(_ server: SiteServer, _ request: String, _ body: @escaping @Sendable () async throws -> Void)
-    async throws
-  {
+  private static func stall(
+    _ server: SiteServer, _ request: String, _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
     try await RawClient.connect(to: server.port) { client in
       try await client.send(request)
       #expect([101, 200].contains(try await client.response().status))
