@@ -37,9 +37,7 @@ import Testing
     let shared = FrameEncoder.text("event")
     for _ in 0..<3 {
       let peer = try Peer()
-      peer.socket.write(shared)
-      #expect(try peer.sent() == [])
-      peer.socket.flush()
+      peer.socket.deliver(shared)
       #expect(try peer.sent() == [.message(.text(ByteBuffer(string: "event")))])
     }
   }
@@ -169,20 +167,19 @@ import Testing
 
   @Test func closesAPeerThatDoesNotRead() throws {
     let peer = try Peer(SocketLimits(pending: 1000))
-    peer.channel.isWritable = false
+    peer.set(writable: false)
     peer.socket.send(FrameEncoder.binary(ByteBuffer(repeating: 0, count: 2000)))
     #expect(try peer.sent() == [.close(.tooSlow, reason: "does not read")])
   }
 
   @Test func remembersOnlyTheLastPingOfAPeerThatDoesNotRead() throws {
     let peer = try Peer()
-    peer.channel.isWritable = false
+    peer.set(writable: false)
     try peer.send(frame(.ping, "1") + frame(.ping, "2"))
     #expect(try peer.sent() == [])
-    peer.channel.isWritable = true
-    peer.channel.pipeline.fireChannelWritabilityChanged()
+    peer.set(writable: true)
     #expect(try peer.sent() == [.pong(ByteBuffer(string: "2"))])
-    #expect(peer.delegate.told == ["opened", "writable true"])
+    #expect(peer.delegate.told == ["opened", "writable false", "writable true"])
   }
 
   @Test func pausesBetweenMessages() throws {
@@ -224,6 +221,11 @@ private struct Peer {
       PendingSocket(limits: limits) { _ in delegate }, wheel: TimerWheel(channel.eventLoop),
       now: channel.eventLoop.now)
     try channel.pipeline.syncOperations.addHandler(handler)
+  }
+
+  func set(writable: Bool) {
+    channel.isWritable = writable
+    channel.pipeline.fireChannelWritabilityChanged()
   }
 
   func send(_ bytes: [UInt8]) throws {

@@ -27,8 +27,8 @@ final class FeedLens {
     let after: Int64
     let through: Cursor
     private let items: [FeedItem]
-    private lazy var plain = FeedLens.join(items.map(\.frame))
-    private lazy var deflated = FeedLens.join(items.map(\.deflatedFrame))
+    fileprivate lazy var plain = FeedLens.join(items.map(\.frame))
+    fileprivate lazy var deflated = FeedLens.join(items.map(\.deflatedFrame))
 
     init(_ items: [FeedItem], after: Int64, through: Cursor) {
       self.items = items
@@ -43,8 +43,13 @@ final class FeedLens {
   }
 
   let key: FeedLensKey
-  /// Readers that stand where the loop stands.
+  /// Readers that stand where the loop stands, and whose channels take more.
   private(set) var live: [FeedReader] = []
+  /// Theirs, in the same order. With thousands of readers a delivery waits for memory most of the time: so it touches
+  /// this and the handler, and nothing else of ours.
+  private var outlets: [Outlet] = []
+  /// When they were last written to.
+  private(set) var toldAt = NIODeadline.uptimeNanoseconds(0)
   /// Readers with a position of their own.
   private(set) var behind: [ObjectIdentifier: FeedReader] = [:]
   /// Many who come back after a lost link ask for the same stretch: it is joined once.
@@ -75,12 +80,31 @@ final class FeedLens {
     return joined
   }
 
+  /// Writes a page to all who are live.
+  /// - Returns: how many got it.
+  func deliver(_ page: Page, at now: NIODeadline) -> Int {
+    toldAt = now
+    var count = 0
+    // As they are now: whose channel is full by this is no longer live behind it.
+    for outlet in outlets {
+      guard let bytes = outlet.isDeflated ? page.deflated : page.plain, outlet.handler.deliver(bytes) else { continue }
+      count += 1
+    }
+    return count
+  }
+
   // MARK: Who stands where
 
-  func addLive(_ reader: FeedReader) {
+  private struct Outlet {
+    let handler: WebSocketHandler
+    let isDeflated: Bool
+  }
+
+  func addLive(_ reader: FeedReader, _ handler: WebSocketHandler) {
     behind[ObjectIdentifier(reader)] = nil
     reader.liveIndex = live.count
     live.append(reader)
+    outlets.append(Outlet(handler: handler, isDeflated: reader.isDeflated))
   }
 
   func addBehind(_ reader: FeedReader) {
@@ -96,9 +120,10 @@ final class FeedLens {
   private func removeLive(_ reader: FeedReader) {
     guard let index = reader.liveIndex else { return }
     reader.liveIndex = nil
-    let moved = live.removeLast()
+    let (moved, outlet) = (live.removeLast(), outlets.removeLast())
     guard moved !== reader else { return }
     live[index] = moved
+    outlets[index] = outlet
     moved.liveIndex = index
   }
 }

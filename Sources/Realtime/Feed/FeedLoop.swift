@@ -18,6 +18,8 @@ final class FeedLoop {
   /// Readers that reached `position` while it was being moved, or that are ahead of it: the next pass takes them in.
   private var waiting: [FeedReader] = []
   private var isPumping = false
+  /// Behind the page that is being written to the live readers.
+  private var delivering: Cursor?
   private var tick: Scheduled<Void>?
   /// Readers whose next position or presence is not due yet.
   private var heldBack: [ObjectIdentifier: FeedReader] = [:]
@@ -102,22 +104,14 @@ final class FeedLoop {
 
   private func deliver(_ items: [FeedItem], to lens: FeedLens) {
     guard let page = lens.page(items, after: position.seq), page.count > 0 else { return }
-    var deliveries = 0
-    // Iterates over the readers as they are now: writing may end some of them.
-    for reader in lens.live where reader.state == .live {
-      if reader.isWritable, let bytes = page.bytes(for: reader) {
-        reader.write(bytes)
-        deliveries += page.count
-      } else {
-        fallBehind(reader)
-      }
-    }
-    metrics.delivered(deliveries)
+    delivering = page.through
+    metrics.delivered(lens.deliver(page, at: eventLoop.now) * page.count)
+    delivering = nil
   }
 
-  private func fallBehind(_ reader: FeedReader) {
-    reader.state = .behind
-    reader.cursor = position
+  /// It takes no more for now, or is to be read the log: from here on it has a position of its own.
+  func fallBehind(_ reader: FeedReader) {
+    reader.leaveLive(at: delivering ?? position)
     reader.lens.addBehind(reader)
   }
 
@@ -166,8 +160,7 @@ final class FeedLoop {
 
   private func join(_ reader: FeedReader) {
     if reader.cursor.seq == position.seq, !isPumping {
-      reader.state = .live
-      reader.lens.addLive(reader)
+      reader.becomeLive()
     } else if !reader.isWaiting {
       reader.isWaiting = true
       waiting.append(reader)

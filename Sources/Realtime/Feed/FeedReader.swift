@@ -4,7 +4,7 @@ import NIOCore
 /// One feed socket: a position, and what its channel takes. Confined to its event loop.
 final class FeedReader: SocketDelegate {
   enum State {
-    /// Stands where its loop stands.
+    /// Stands where its loop stands, and its channel takes more.
     case live
     /// Has a position of its own, and pulls when its channel takes more.
     case behind
@@ -31,8 +31,8 @@ final class FeedReader: SocketDelegate {
   var liveIndex: Int?
   var isPulling = false
   var isWaiting = false
-  /// When it was last told a position.
-  private(set) var toldAt = NIODeadline.uptimeNanoseconds(0)
+  /// When it was last told a position by itself, and when the live readers were when it became one of them.
+  private var told = (own: NIODeadline.uptimeNanoseconds(0), lens: NIODeadline.uptimeNanoseconds(0))
   private(set) var blockedSince: NIODeadline?
   /// What waits in its channel since then, in bytes.
   private var backlog = 0
@@ -52,6 +52,22 @@ final class FeedReader: SocketDelegate {
 
   /// Behind everything that was written.
   var position: Cursor { state == .live ? loop.position : cursor }
+
+  /// When it was last told a position.
+  var toldAt: NIODeadline { state == .live && lens.toldAt > told.lens ? lens.toldAt : told.own }
+
+  func becomeLive() {
+    guard let socket else { return }
+    state = .live
+    told.lens = lens.toldAt
+    lens.addLive(self, socket.outlet)
+  }
+
+  func leaveLive(at cursor: Cursor) {
+    told.own = toldAt
+    state = .behind
+    self.cursor = cursor
+  }
 
   // MARK: The socket
 
@@ -92,6 +108,7 @@ final class FeedReader: SocketDelegate {
     blockedSince = socket.eventLoop.now
     backlog = socket.pendingBytes
     hub.backlog.add(backlog)
+    if state == .live { loop.fallBehind(self) }
   }
 
   private func unblock() {
@@ -118,9 +135,8 @@ final class FeedReader: SocketDelegate {
   /// Frames with cursors.
   func write(_ frames: ByteBuffer) {
     guard let socket else { return }
-    toldAt = socket.eventLoop.now
-    socket.write(frames)
-    socket.flush()
+    told.own = socket.eventLoop.now
+    socket.deliver(frames)
   }
 
   func bookmark() {
@@ -143,8 +159,7 @@ final class FeedReader: SocketDelegate {
   }
 
   private func write(volatile frames: ByteBuffer) {
-    socket?.write(frames)
-    socket?.flush()
+    socket?.deliver(frames)
   }
 
   /// Its position can't be served any more.

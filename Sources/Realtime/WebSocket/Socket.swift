@@ -62,16 +62,13 @@ package final class Socket: Sendable {
     send(FrameEncoder.message(.text, utf8, deflate))
   }
 
-  /// Queues one encoded frame without flushing; on the socket's loop only. The buffer may be shared by all subscribers:
-  /// it is written as it is. Call `flush` once behind a batch.
-  package func write(_ frame: ByteBuffer) {
-    handler.value.write(frame)
+  /// Sends encoded frames that are shared by many subscribers; on the socket's loop only.
+  package func deliver(_ frames: ByteBuffer) {
+    handler.value.deliver(frames)
   }
 
-  /// Flushes what `write` queued; on the socket's loop only.
-  package func flush() {
-    handler.value.flush()
-  }
+  /// For whoever writes to thousands of sockets of one loop, on that loop: without a look at where it is called.
+  var outlet: WebSocketHandler { handler.value }
 
   /// Starts the close handshake (RFC 6455, section 7.1.2). Frames sent before it still go out; the delegate is told on
   /// the loop's next turn.

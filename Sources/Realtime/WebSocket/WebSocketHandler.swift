@@ -35,6 +35,11 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
   private var decoder: FrameDecoder
   private var input = ByteBuffer()
   private var isDecoding = false
+  /// The channel's, kept here: asking it at every write would cost more than the write.
+  private var isWritable = true
+  private var direct: DirectSocket?
+  /// Whether all that was given to the channel has left it.
+  private var isDrained = false
   private var isPaused = false
   private var heldRead = false
   private var isReading = false
@@ -60,6 +65,8 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    isWritable = context.channel.isWritable
+    direct = DirectSocket(under: context.channel)
     guard let pending else { return }
     // What it holds was the request's.
     self.pending = nil
@@ -198,7 +205,7 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
 
   /// While the peer does not read, only its latest ping is remembered (section 5.5.3 allows it): pings can't pile up.
   private func answer(_ payload: ByteBuffer) {
-    if context?.channel.isWritable == true {
+    if isWritable {
       send(FrameEncoder.frame(.pong, payload))
     } else {
       heldPong = payload
@@ -208,7 +215,7 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
   // MARK: Writing
 
   func send(_ frame: ByteBuffer) {
-    write(frame)
+    guard write(frame) else { return }
     if isReading {
       needsFlush = true
     } else {
@@ -216,23 +223,43 @@ final class WebSocketHandler: ChannelDuplexHandler, RemovableChannelHandler, Tim
     }
   }
 
-  func write(_ frame: ByteBuffer) {
-    guard phase == .open, let context else { return }
-    if !context.channel.isWritable, pendingBytes + frame.readableBytes > limits.pending {
-      close(.tooSlow, reason: "does not read")
-      return
+  /// Sends frames that are shared by many, now: past the channel while nothing waits in it.
+  /// - Returns: whether they go out; not any more when the socket is closing.
+  @discardableResult
+  func deliver(_ frames: ByteBuffer) -> Bool {
+    guard phase == .open else { return false }
+    if !isDrained { isDrained = pendingBytes == 0 }
+    var rest = frames
+    if isDrained, let direct {
+      rest.moveReaderIndex(forwardBy: direct.send(frames))
+      if rest.readableBytes == 0 { return true }
     }
-    context.write(wrapOutboundOut(frame), promise: nil)
+    guard write(rest) else { return false }
+    flush()
+    return true
   }
 
-  func flush() {
+  /// - Returns: whether it was queued; not any more when the socket is closing, or its peer is too far behind.
+  private func write(_ frame: ByteBuffer) -> Bool {
+    guard phase == .open, let context else { return false }
+    if !isWritable, pendingBytes + frame.readableBytes > limits.pending {
+      close(.tooSlow, reason: "does not read")
+      return false
+    }
+    isDrained = false
+    context.write(wrapOutboundOut(frame), promise: nil)
+    return true
+  }
+
+  private func flush() {
     needsFlush = false
     context?.flush()
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
+    isWritable = context.channel.isWritable
     if phase == .open, let socket {
-      if context.channel.isWritable, let payload = heldPong {
+      if isWritable, let payload = heldPong {
         heldPong = nil
         send(FrameEncoder.frame(.pong, payload))
       }

@@ -9,7 +9,6 @@ import { follow } from './feed.js';
 import { clock, dateTime, span, time } from './format.js';
 import { Outcome } from './outcome.js';
 import { loading, me, pageId } from './shell.js';
-import { Slots } from './slots.js';
 import { label, t } from './texts.js';
 
 let consult;
@@ -24,10 +23,16 @@ const load = () => loading(async () => {
   draw();
 });
 
-const slots = new Slots(() => {
-  choosing = false;
-  return load();
-});
+/** The free hours are loaded for whoever may choose one. A link that died then is tried again with the next look. */
+let slots;
+function showSlots() {
+  slots ??= import('./slots.js').then(({ Slots }) => new Slots(() => {
+    choosing = false;
+    return load();
+  }));
+  slots.then((list) => list.open(consult)).catch(() => { slots = undefined; });
+}
+
 const outcome = new Outcome(load, () => etag);
 
 function draw() {
@@ -41,8 +46,8 @@ function draw() {
   const may = consult.allowed.includes('appointment');
   // The station that just asked chooses its hour at once; to move a booking one asks for the list.
   const open = may && (choosing || (consult.state === 'requested' && consult.mode === 'live'));
-  if (open) slots.open(consult);
-  else slots.close();
+  if (open) showSlots();
+  else slots?.then((list) => list.close(), () => {});
   showActions(consult, { changed: load, onSlots: open, choose: () => { choosing = !choosing; draw(); } });
 
   showFacts(byId('facts'), consult);
