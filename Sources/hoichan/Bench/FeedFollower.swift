@@ -30,17 +30,13 @@ final class FeedFollower: Sendable {
   }
 
   private func follow(_ onEvent: (@Sendable (Substring, ContinuousClock.Instant) -> Void)?) throws {
+    guard let onEvent else { return try countEvents() }
     var rest: [UInt8] = []
     while true {
       let chunk = try Loopback.receive(on: descriptor)
       if chunk.isEmpty { throw BenchFailure("the feed ended") }
       let now = ContinuousClock.now
-      rest = rest.isEmpty ? chunk : rest + chunk
-      guard let onEvent else {
-        // Only counted, and cheaply: the load must not take what it measures.
-        state.withLock { $0.count += Self.events(in: &rest) }
-        continue
-      }
+      rest += chunk
       guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
       let lines = String(decoding: rest[..<end], as: UTF8.self)
       rest.removeFirst(end + 1)
@@ -56,21 +52,27 @@ final class FeedFollower: Sendable {
   /// How the line with an event begins, behind the one with its cursor.
   private static let marker = Array("\ndata: {".utf8)
 
-  /// Counts events and keeps the end, which may hold the beginning of another.
-  private static func events(in bytes: inout [UInt8]) -> Int {
-    var (count, start) = (0, 0)
-    bytes.withUnsafeBytes { buffer in
-      guard let base = buffer.baseAddress else { return }
-      while let line = memchr(base + start, 10, buffer.count - start) {
-        start = UnsafeRawPointer(line) - base
-        guard buffer.count - start >= marker.count else { return }
-        if memcmp(line, marker, marker.count) == 0 { count += 1 }
-        start += 1
+  /// Only counts, in one buffer: the load must not take what it measures.
+  private func countEvents() throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 262_144, alignment: 1)
+    defer { buffer.deallocate() }
+    // What may be the beginning of a marker.
+    var kept = 0
+    while let base = buffer.baseAddress {
+      let received = recv(descriptor, base + kept, buffer.count - kept, 0)
+      guard received > 0 else { throw BenchFailure("the feed ended: \(String(cString: strerror(errno)))") }
+      let end = base + kept + received
+      var (found, place) = (0, base)
+      // Up to a line's end behind which there is not yet enough to say what begins there.
+      while let line = memchr(place, 10, end - place), end - line >= Self.marker.count {
+        if memcmp(line, Self.marker, Self.marker.count) == 0 { found += 1 }
+        place = line + 1
       }
-      start = buffer.count
+      if let line = memchr(place, 10, end - place) { place = line } else { place = end }
+      kept = end - place
+      memmove(base, place, kept)
+      state.withLock { $0.count += found }
     }
-    bytes.removeFirst(start)
-    return count
   }
 
   var count: Int { state.withLock { $0.count } }
