@@ -7,15 +7,28 @@ import Realtime
 public func fuzzFrames(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = ByteBuffer(bytes: UnsafeBufferPointer(start: start, count: count))
   for role in [FrameDecoder.Role.server, .client] {
-    let whole = decode(input, role: role) { count }
-    let octets = decode(input, role: role) { 1 }
-    require(octets == whole, "octet by octet \(octets), in one piece \(whole)")
-    var pieces = Pieces(of: input)
-    let random = decode(input, role: role) { pieces.next() }
-    require(random == whole, "in pieces \(random), in one piece \(whole)")
-    readBack(whole.events, role: role)
+    for deflates in [false, true] {
+      let whole = decode(input, role: role, deflates: deflates) { count }
+      let octets = decode(input, role: role, deflates: deflates) { 1 }
+      require(octets == whole, "octet by octet \(octets), in one piece \(whole)")
+      var pieces = Pieces(of: input)
+      let random = decode(input, role: role, deflates: deflates) { pieces.next() }
+      require(random == whole, "in pieces \(random), in one piece \(whole)")
+      readBack(whole.events, role: role)
+    }
   }
+  inflate(input)
   return 0
+}
+
+/// As if it were a compressed message, and as one that is to be compressed.
+private func inflate(_ input: ByteBuffer) {
+  if let expanded = try? Inflater.expand(input, limit: tight.message) {
+    require(expanded.readableBytes <= tight.message, "expanded beyond the limit")
+  }
+  guard let packed = Deflater.shared.compress(input) else { return }
+  let expanded = try? Inflater.expand(packed, limit: input.readableBytes)
+  require(expanded == input, "compressed and expanded it is another")
 }
 
 /// Small, so that the limits are reached by inputs of a few kilobytes.
@@ -28,9 +41,10 @@ private struct Outcome: Equatable {
 
 /// Feeds the bytes in pieces of the lengths given, as a connection would, up to the failure if there is one.
 private func decode(
-  _ input: ByteBuffer, role: FrameDecoder.Role, limits: SocketLimits = tight, pieces nextLength: () -> Int
+  _ input: ByteBuffer, role: FrameDecoder.Role, limits: SocketLimits = tight, deflates: Bool = false,
+  pieces nextLength: () -> Int
 ) -> Outcome {
-  var decoder = FrameDecoder(role: role, limits: limits)
+  var decoder = FrameDecoder(role: role, limits: limits, deflates: deflates)
   var outcome = Outcome()
   var coming = input
   var waiting = ByteBuffer()

@@ -2,7 +2,7 @@ import Foundation
 
 /// A position in the log: what was seen last. Holds the deployment's epoch, the sequence number and the first eight
 /// bytes of the chain there, so that a database which was rewound or replaced is noticed.
-package struct Cursor: Sendable, Equatable {
+package struct Cursor: Sendable, Hashable {
   package var epoch: UInt64
   package var seq: Int64
   package var chain: UInt64

@@ -92,7 +92,7 @@ package enum Limits {
   package static let feedMemoryMebibytes = 1...16_384
   /// Commits whose events wait to be shown without reading them again.
   package static let heardStretches = 64
-  /// Stretches of the log that are kept ready for streams, one for each filter.
+  /// Pages of events that are kept ready for streams, of all filters together.
   package static let streamPages = 64
   package static let replayPage = 500
   package static let scannedPages = 20

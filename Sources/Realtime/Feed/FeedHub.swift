@@ -18,6 +18,7 @@ package final class FeedHub: Service {
   let coordinator: Coordinator
   let waits = PageWaits()
   private let logger: Logger
+  let lenses = FeedLensKeys()
   let pages = StreamPages()
   let ring: FeedRing
   let backlog: FeedBacklog
@@ -90,7 +91,7 @@ package final class FeedHub: Service {
     let (verdict, bounds) = try await coordinator.resolve(after)
     try await begin(at: bounds)
     var subscription = FeedSubscription(
-      hub: self, caller: caller, key: FeedLensKey(filter: filter, visibility: Visibility(caller)),
+      hub: self, caller: caller, key: lenses.key(filter, Visibility(caller)),
       volatility: volatility, start: bounds.head, bounds: bounds, gap: nil)
     switch verdict {
     case .gap(let gap): subscription.gap = gap
@@ -263,7 +264,7 @@ package final class FeedHub: Service {
   /// What was granted covers other facilities than before. Everybody comes again, with the cursor they have.
   private func showAnew() {
     logger.notice("the facilities or specialties changed: everybody who follows comes again")
-    for loop in loops.withLock({ Array($0.values) }) { loop.run { $0.endAll("what you may see has changed") } }
+    for loop in loops.withLock({ Array($0.values) }) { loop.run { $0.showAnew() } }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }
 

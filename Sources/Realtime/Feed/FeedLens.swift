@@ -1,25 +1,6 @@
 import Domain
 import NIOCore
 
-/// What a reader asked for and may see. Equal for all who ask the same with the same grants.
-struct FeedLensKey: Hashable, Sendable {
-  let filter: EventFilter
-  let visibility: Visibility
-
-  func passes(_ event: EventRecord) -> Bool {
-    visibility.sees(event)
-      && filter.matches(
-        type: event.type, facilities: event.facilities, specialty: event.specialty, subject: event.subject)
-  }
-
-  func passes(_ event: VolatileEvent) -> Bool {
-    visibility.sees(event)
-      && filter.matches(
-        type: event.type.rawValue, facilities: event.facilities, specialty: event.specialty?.rawValue,
-        subject: event.subject)
-  }
-}
-
 /// All readers of one event loop that see the same: an event is decided and joined to its page once for all of them.
 final class FeedLens {
   /// The matching frames of a stretch of the log, in one buffer for each way of writing them.

@@ -117,13 +117,16 @@ final class FeedLoop {
 
   /// The log went back behind what these readers were told: they come again, and their cursors get their verdict.
   func restart(at head: Cursor) {
-    endAll("the log was rewound")
+    for reader in Array(readers) { reader.fail(.goingAway, "the log was rewound") }
     position = head
   }
 
-  /// All of them come again, and their cursors and grants are looked at anew.
-  func endAll(_ reason: String) {
-    for reader in Array(readers) { reader.fail(.goingAway, reason) }
+  /// What was granted covers something else now: all come again, from where they are.
+  func showAnew() {
+    for reader in Array(readers) {
+      reader.bookmark()
+      reader.fail(.goingAway, "what you may see has changed")
+    }
   }
 
   // MARK: Readers who do not read

@@ -74,7 +74,7 @@ package struct FeedStream: Sendable {
     var wakes = signal.wakes.makeAsyncIterator()
     repeat {
       while !signal.isEnded, case let items = try await hub.items(after: position.seq), let last = items.last {
-        let page = hub.pages.page(items, after: position.seq, for: subscription.key)
+        let page = hub.pages.page(items, after: position.seq, through: last.cursor, for: subscription.key)
         position = last.cursor
         signal.stands(at: position.seq)
         guard let bytes = page.bytes else { continue }

@@ -21,7 +21,7 @@ extension FeedHub {
     guard page.items.isEmpty, page.isAtHead, wait > .zero else { return page.answer }
     try waits.begin()
     defer { waits.end() }
-    let key = FeedLensKey(filter: filter, visibility: Visibility(call.caller))
+    let key = lenses.key(filter, Visibility(call.caller))
     let waiting = PageWait(channel, backlog)
     let input = InputWatch { waiting.signal.end() }
     try await channel.pipeline.addHandler(input, position: .first)

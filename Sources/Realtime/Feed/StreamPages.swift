@@ -2,29 +2,47 @@ import Domain
 import NIOCore
 import Synchronization
 
-/// Stretches of the log as Server-Sent Events: what many streams ask for alike is decided and written once.
+/// Stretches of the log as Server-Sent Events: what many streams ask for alike is decided and written once. The newest
+/// are kept, since streams come by one after the other.
 final class StreamPages: Sendable {
   struct Page {
-    let after: Int64
-    let through: Cursor?
     /// Nil when nothing matched.
     let bytes: ByteBuffer?
     let count: Int
   }
 
-  private let latest = Mutex<[FeedLensKey: Page]>([:])
+  private struct Place: Hashable {
+    let key: FeedLensKey
+    let after: Int64
+    let through: Cursor
+  }
 
-  /// - Parameter items: what stands behind the position `after`.
-  func page(_ items: [FeedItem], after: Int64, for key: FeedLensKey) -> Page {
-    let through = items.last?.cursor
-    if let page = latest.withLock({ $0[key] }), page.after == after, page.through == through { return page }
-    let matching = items.filter { key.passes($0.event) }
-    let bytes = matching.isEmpty ? nil : Self.events(matching)
-    let page = Page(after: after, through: through, bytes: bytes, count: matching.count)
-    latest.withLock { latest in
-      if latest.count >= Limits.streamPages { latest.removeAll() }
-      latest[key] = page
+  private struct State {
+    var pages: [Place: Page] = [:]
+    /// In the order in which they came; from `oldest` on they are replaced.
+    var places: [Place] = []
+    var oldest = 0
+
+    mutating func put(_ page: Page, at place: Place) {
+      guard pages.updateValue(page, forKey: place) == nil else { return }
+      guard places.count >= Limits.streamPages else { return places.append(place) }
+      pages[places[oldest]] = nil
+      places[oldest] = place
+      oldest = (oldest + 1) % places.count
     }
+  }
+
+  private let state = Mutex(State())
+
+  /// - Parameters:
+  ///   - items: what stands behind the position `after`.
+  ///   - through: the last of them.
+  func page(_ items: [FeedItem], after: Int64, through: Cursor, for key: FeedLensKey) -> Page {
+    let place = Place(key: key, after: after, through: through)
+    if let page = state.withLock({ $0.pages[place] }) { return page }
+    let matching = items.filter { key.passes($0.event) }
+    let page = Page(bytes: matching.isEmpty ? nil : Self.events(matching), count: matching.count)
+    state.withLock { $0.put(page, at: place) }
     return page
   }
 
