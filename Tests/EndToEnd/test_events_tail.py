@@ -150,6 +150,12 @@ def test_a_reader_that_takes_nothing_holds_no_end_up(new_server):
         tail.stdout.close()
 
 
+def test_a_cursor_may_begin_with_a_dash(server):
+    with Tail(server, "--after", "-" + "A" * 31) as tail:
+        status, said, _ = tail.ended()
+        assert status == 3 and said[0]["reason"] == "epoch-changed"
+
+
 def test_a_gap_is_told_with_a_status_of_its_own(new_server, server, people):
     request_consult(people.station)
     foreign = head(people.admin)

@@ -176,28 +176,3 @@ final class FeedReader: SocketDelegate {
     socket?.close(code, reason: reason)
   }
 }
-
-/// A socket that is told why it gets no feed.
-final class FeedRefusal: SocketDelegate {
-  private let frame: ByteBuffer?
-  private let code: CloseCode
-  private let reason: String
-  private let metrics: FeedMetrics
-
-  init(_ code: CloseCode, _ reason: String, frame: ByteBuffer? = nil, metrics: FeedMetrics) {
-    self.frame = frame
-    self.code = code
-    self.reason = reason
-    self.metrics = metrics
-  }
-
-  func opened(_ socket: Socket) {
-    metrics.ended(FeedEnd(code))
-    if let frame { socket.send(frame) }
-    socket.close(code, reason: reason)
-  }
-
-  func received(_ message: SocketMessage, on socket: Socket) {}
-
-  func closed(_ socket: Socket, _ closure: SocketClosure) {}
-}

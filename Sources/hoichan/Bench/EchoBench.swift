@@ -29,7 +29,8 @@ struct EchoBench: AsyncParsableCommand {
   func run() async throws {
     var logger = Logger(label: "hoichan", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = .warning
-    let server = try HTTPServerBuilder.sharedPort().buildServer(
+    let connections = ConnectionLimits()
+    let server = try HTTPServerBuilder.sharedPort(configuration: .init(connections: connections)).buildServer(
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger,
       responder: { request, writer, channel in
@@ -38,7 +39,8 @@ struct EchoBench: AsyncParsableCommand {
       onServerRunning: { channel in say("ws://127.0.0.1:\(channel.localAddress?.port ?? 0)") })
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        services: [.init(service: DrainedServer(server: server, connections: connections))],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     do {
       try await group.run()
     } catch let error as IOError where error.errnoCode == EADDRINUSE {

@@ -20,7 +20,9 @@ struct EventsCommand: AsyncParsableCommand {
         A cursor that can't be served (any more) is told there too, and the status is \(gapStatus).
         """)
     @OptionGroup var settings: SettingsOptions
-    @Option(help: "A cursor to go on from, or 'oldest'. Without it: from now on.") var after: String?
+    // A cursor may begin with a dash.
+    @Option(parsing: .unconditional, help: "A cursor to go on from, or 'oldest'. Without it: from now on.")
+    var after: String?
     @Option(help: "A type, with * as a wildcard; may be repeated.") var type: [String] = []
 
     private static let gapStatus: Int32 = 3
