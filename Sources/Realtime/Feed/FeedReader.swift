@@ -54,7 +54,7 @@ final class FeedReader: SocketDelegate {
   var position: Cursor { state == .live ? loop.position : cursor }
 
   /// When it was last told a position.
-  var toldAt: NIODeadline { state == .live && lens.toldAt > told.lens ? lens.toldAt : told.own }
+  var toldAt: NIODeadline { state == .live && lens.toldAt > told.lens ? max(lens.toldAt, told.own) : told.own }
 
   func becomeLive() {
     guard let socket else { return }

@@ -236,6 +236,21 @@ import Testing
     }
   }
 
+  /// Also when the last it was told came with an event for all: a bookmark counts as much as that.
+  @Test func aQuietReaderIsToldItsPositionNoMoreOftenThanNeeded() async throws {
+    let site = try await Site()
+    try await site.run {
+      let reader = try await Reader(site)
+      _ = try await reader.kinds(1)
+      try await site.append(1)
+      _ = try await reader.kinds(1)
+      for _ in 0..<11 { await reader.loop.advanceTime(by: .seconds(5)) }
+      // After 25 and 50 seconds: 22, rounded up to the tick.
+      #expect(try await reader.kinds(2).count == 2)
+      #expect(try await reader.isQuiet())
+    }
+  }
+
   @Test func whoTakesNothingForAMinuteIsClosedWithItsCursor() async throws {
     let site = try await Site()
     try await site.run {
