@@ -242,6 +242,7 @@ import Testing
     try await site.run {
       let reader = try await Reader(site)
       _ = try await reader.kinds(1)
+      await reader.loop.advanceTime(by: .seconds(1))
       try await site.append(1)
       _ = try await reader.kinds(1)
       for _ in 0..<11 { await reader.loop.advanceTime(by: .seconds(5)) }
