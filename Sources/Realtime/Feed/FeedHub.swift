@@ -86,8 +86,6 @@ package final class FeedHub: Service {
       metrics.ended(.tooMany)
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
-    let basis = try await coordinator.grantBasis()
-    self.basis.withLock { $0 = $0 ?? basis }
     let (verdict, bounds) = try await coordinator.resolve(after)
     try await begin(at: bounds)
     var subscription = FeedSubscription(
@@ -132,7 +130,11 @@ package final class FeedHub: Service {
   /// once: after a restart all come back at the same time, and what they missed is not read for each of them.
   func begin(at bounds: LogBounds) async throws {
     let isFirst = ring.head == nil
-    if isFirst { try await beginning.run { try await fill(bounds) } }
+    if isFirst {
+      let now = try await coordinator.grantBasis()
+      basis.withLock { $0 = $0 ?? now }
+      try await beginning.run { try await fill(bounds) }
+    }
     // What was written since that head was read may have been passed over as nobody's.
     if isFirst || ring.head != bounds.head { hear(nil) }
   }

@@ -1,10 +1,7 @@
 """Loopback ports below the kernel's own range (32768 and up), so that no outgoing connection can take one first."""
-import os
 import random
 import socket
 
-# Runs beside one another have halves of their own: `HOICHAN_TEST_PORTS=20000-26000`.
-_first, _end = (int(bound) for bound in os.environ.get("HOICHAN_TEST_PORTS", "20000-32000").split("-"))
 _given = set()
 
 
@@ -21,17 +18,17 @@ def _is_free(port: int) -> bool:
 def free_port() -> int:
     """A port nobody uses now and this process never gave before."""
     for _ in range(1000):
-        port = random.randrange(_first, _end)
+        port = random.randrange(20000, 32000)
         if port not in _given and _is_free(port):
             _given.add(port)
             return port
-    raise RuntimeError(f"No free loopback port between {_first} and {_end}.")
+    raise RuntimeError("No free loopback port between 20000 and 32000.")
 
 
 def free_range(count: int) -> int:
     """The first of `count` neighbouring free ports."""
     for _ in range(1000):
-        first = random.randrange(_first, _end - count)
+        first = random.randrange(20000, 32000 - count)
         ports = set(range(first, first + count))
         if not ports & _given and all(map(_is_free, ports)):
             _given.update(ports)
