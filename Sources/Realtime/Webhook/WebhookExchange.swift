@@ -14,7 +14,7 @@ final class WebhookExchange: ChannelInboundHandler {
   private var answer: WebhookAnswer?
   private var received = 0
   private var limit: Scheduled<Void>?
-  /// Why the connection ended before anything was sent over it.
+  /// Why the connection ended while nothing was awaited.
   private var ended: WebhookFailure?
   /// What the certificate must be good for; nil where the receiver is named by its address, or there is no TLS.
   private let name: String?
@@ -38,7 +38,8 @@ final class WebhookExchange: ChannelInboundHandler {
   func send(
     _ head: HTTPRequestHead, _ body: [UInt8], by deadline: NIODeadline, _ promise: EventLoopPromise<WebhookAnswer>
   ) {
-    guard let context, context.channel.isActive, awaited == nil else {
+    // Under TLS a connection that ended stays active until the other side has said goodbye, too.
+    guard let context, context.channel.isActive, ended == nil, awaited == nil else {
       return promise.fail(ended ?? .closed)
     }
     awaited = promise
