@@ -49,11 +49,10 @@ package struct CallMistake: Error, Equatable {
 }
 
 extension CallMessage {
-  static func parse(_ message: SocketMessage) throws(CallMistake) -> CallMessage {
-    guard case .text(let bytes) = message else { throw CallMistake(.malformed, "messages are texts") }
+  static func parse(_ text: ByteBuffer) throws(CallMistake) -> CallMessage {
     let json: JSON
     do {
-      json = try JSON(parsing: bytes.readableBytesView)
+      json = try JSON(parsing: text.readableBytesView)
     } catch {
       throw CallMistake(.malformed, "no JSON: \(error.reason)")
     }

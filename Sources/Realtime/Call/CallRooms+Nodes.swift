@@ -118,7 +118,7 @@ extension CallRooms {
       return state.links
     }
     do throws(CallMistake) {
-      let parsed = try CallMessage.parse(.text(ByteBuffer(string: text)))
+      let parsed = try CallMessage.parse(ByteBuffer(string: text))
       var participant: RoomMachine.Participant?
       if case .join = parsed { participant = message["participant"].flatMap { .init($0, tree: keeper.tree) } }
       try receive(parsed, on: link, in: consult, as: participant)

@@ -35,9 +35,9 @@ final class CallSocket: SocketDelegate {
     guard budget?.take(now: socket.eventLoop.now) == true else {
       return socket.close(.tooMany, reason: "too many messages")
     }
+    guard case .text(let text) = message else { return socket.close(.unsupportedData, reason: "a call speaks text") }
     do throws(CallMistake) {
-      guard case .text(let text) = message else { throw CallMistake(.malformed, "messages are texts") }
-      let message = try CallMessage.parse(message)
+      let message = try CallMessage.parse(text)
       // Whether the link lives can be asked without a seat.
       if case .ping = message { return socket.send(text: "{\"op\":\"pong\"}") }
       try rooms.receive(message, text, on: link, admission)

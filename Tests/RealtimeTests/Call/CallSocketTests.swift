@@ -169,6 +169,16 @@ import Testing
     }
   }
 
+  @Test func messagesAreTexts() async throws {
+    let site = try await Site()
+    let consult = try await site.consult()
+    try await SiteServer.run(site) { server in
+      let nurse = try await server.socket("/call/\(consult)?as=nurse")
+      try await nurse.say(["op": "ping"], as: .binary)
+      #expect(try await nurse.closing() == .close(.unsupportedData, reason: "a call speaks text"))
+    }
+  }
+
   @Test func whoMayNotJoinIsRefused() async throws {
     let site = try await Site()
     let consult = try await site.consult()

@@ -71,16 +71,16 @@ final class SocketClient: Sendable {
     }
   }
 
-  func say(_ json: JSON) async throws {
-    try await channel.writeAndFlush(ByteBuffer(bytes: maskedText(json.text)))
+  func say(_ json: JSON, as opcode: Opcode = .text) async throws {
+    try await channel.writeAndFlush(ByteBuffer(bytes: masked(opcode, json.text)))
   }
 
   /// The link dies: no closing handshake.
   func drop() async throws { try await channel.close() }
 }
 
-/// A masked text frame, as clients send it.
-private func maskedText(_ text: String) -> [UInt8] { frame(.text, text) }
+/// As clients send it.
+private func masked(_ opcode: Opcode, _ text: String) -> [UInt8] { frame(opcode, text) }
 
 /// Reads the answer to the handshake, then frames.
 private final class Recorder: ChannelInboundHandler {
