@@ -34,3 +34,16 @@ def test_a_slot_taken_meanwhile_shows_others(open_page, people):
     moved = other.get_attribute("data-start")
     other.click()
     eventually(lambda: people.station.fetch(f"/consults/{consult}")["appointment"]["start"] == moved, "the move")
+
+
+def test_hours_that_could_not_be_loaded_are_said_and_come_with_the_next_look(open_page, people):
+    consult = request_consult(people.station)["id"]
+    page = open_page("station", "/station", PHONE)
+    page.context.route("**/slots.js", lambda route: route.abort())
+    page.goto(page.url.replace("/station", f"/consults/{consult}"))
+    expect(page.locator("#load-error")).to_be_visible()
+    expect(page.get_by_test_id("slot")).to_have_count(0)
+    page.context.unroute("**/slots.js")
+    page.get_by_role("button", name="Chọn giờ").click()
+    expect(page.get_by_test_id("slot").first).to_be_visible()
+    expect(page.locator("#load-error")).to_be_hidden()

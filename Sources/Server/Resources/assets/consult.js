@@ -1,6 +1,6 @@
 // One consult, for everybody who may see it: what it is, what can be done now, and its outcome.
 
-import { request, serverNow } from './api.js';
+import { Problem, request, serverNow } from './api.js';
 import { byId, el, fill, show, text } from './dom.js';
 import { dueClock, isOverdue, newsChip, startClocks, stateChip, urgencyChip } from './chips.js';
 import { showActions } from './consult-actions.js';
@@ -25,12 +25,15 @@ const load = () => loading(async () => {
 
 /** The free hours are loaded for whoever may choose one. A link that died then is tried again with the next look. */
 let slots;
-function showSlots() {
+async function showSlots() {
   slots ??= import('./slots.js').then(({ Slots }) => new Slots(() => {
     choosing = false;
     return load();
-  }));
-  slots.then((list) => list.open(consult)).catch(() => { slots = undefined; });
+  }), () => {
+    slots = undefined;
+    throw new Problem(0);
+  });
+  (await slots).open(consult);
 }
 
 const outcome = new Outcome(load, () => etag);
@@ -46,7 +49,7 @@ function draw() {
   const may = consult.allowed.includes('appointment');
   // The station that just asked chooses its hour at once; to move a booking one asks for the list.
   const open = may && (choosing || (consult.state === 'requested' && consult.mode === 'live'));
-  if (open) showSlots();
+  if (open) loading(showSlots);
   else slots?.then((list) => list.close(), () => {});
   showActions(consult, { changed: load, onSlots: open, choose: () => { choosing = !choosing; draw(); } });
 
