@@ -4,7 +4,7 @@ import Domain
 extension Limits {
   /// Events that are filtered, joined into one buffer and written at a time.
   package static let feedPage = 128
-  /// The newest events with which the ring begins, read when the first reader comes.
+  /// The newest events with which the ring begins.
   package static let ringBeginning = 8_192
   /// Pages a reader gets in one turn of its loop; then the others have theirs.
   package static let pagesPerTurn = 4

@@ -24,7 +24,7 @@ package final class FeedHub: Service {
   let backlog: FeedBacklog
   let startedAt: Instant
   private let beginning = OneTime()
-  /// What everybody's grants covered when they were last looked at; nil until somebody follows.
+  /// What everybody's grants covered when they were last looked at; nil until the ring begins.
   private let basis = Mutex<GrantBasis?>(nil)
   private let news = Mutex(News())
   private let replay = FeedReplay()
@@ -65,6 +65,7 @@ package final class FeedHub: Service {
   package func run() async throws {
     await cancelWhenGracefulShutdown {
       await withTaskGroup(of: Void.self) { group in
+        group.addTask { await self.beginEarly() }
         group.addTask { await self.followLog() }
         group.addTask { await self.replay.run { try await self.page(after: $0, limit: Limits.replayPage) } }
         group.addTask { await self.sessions.run() }
@@ -126,8 +127,8 @@ package final class FeedHub: Service {
     return loop
   }
 
-  /// The ring begins, unless it has: somebody follows from here on. It begins with the newest events of the log, read
-  /// once: after a restart all come back at the same time, and what they missed is not read for each of them.
+  /// The ring begins, unless it has. It begins with the newest events of the log, read once: after a restart all come
+  /// back at the same time, and what they missed is not read for each of them.
   func begin(at bounds: LogBounds) async throws {
     let isFirst = ring.head == nil
     if isFirst {
@@ -137,6 +138,15 @@ package final class FeedHub: Service {
     }
     // What was written since that head was read may have been passed over as nobody's.
     if isFirst || ring.head != bounds.head { hear(nil) }
+  }
+
+  /// Before the first reader comes, who would wait for it.
+  private func beginEarly() async {
+    do {
+      _ = try await start()
+    } catch {
+      logger.warning("the feed begins with its first reader: no log could be read", metadata: ["error": "\(error)"])
+    }
   }
 
   private func fill(_ bounds: LogBounds) async throws {
@@ -206,7 +216,7 @@ package final class FeedHub: Service {
 
   private func readNew() async throws {
     let news = news.withLock { $0.take() }
-    // Until the first follower came, nobody needs what is new.
+    // What was written before it begins is in it then.
     guard ring.head != nil else { return }
     var mustRead = news.mustRead
     for stretch in news.stretches {
@@ -265,7 +275,9 @@ package final class FeedHub: Service {
 
   /// What was granted covers other facilities than before. Everybody comes again, with the cursor they have.
   private func showAnew() {
-    logger.notice("the facilities or specialties changed: everybody who follows comes again")
+    if metrics.openCount > 0 {
+      logger.notice("the facilities or specialties changed: everybody who follows comes again")
+    }
     for loop in loops.withLock({ Array($0.values) }) { loop.run { $0.showAnew() } }
     for stream in streams.withLock({ Array($0.values) }) { stream.end() }
   }

@@ -19,18 +19,18 @@ extension FeedHub {
   ) async throws -> Answer {
     let page = try await coordinator.readEventPage(call, after: after, filter: filter, limit: limit)
     guard page.items.isEmpty, page.isAtHead, wait > .zero else { return page.answer }
-    try waits.begin()
-    defer { waits.end() }
     let key = lenses.key(filter, Visibility(call.caller))
     let waiting = PageWait(channel, backlog)
+    let watch = sessions.watch(call.caller) { _ in waiting.revoke() }
+    defer { sessions.unwatch(watch) }
+    try waits.begin()
+    defer { waits.end() }
     let input = InputWatch { waiting.signal.end() }
     try await channel.pipeline.addHandler(input, position: .first)
     let timer = channel.eventLoop.scheduleTask(in: wait) { waiting.signal.end() }
-    let watch = sessions.watch(call.caller) { _ in waiting.revoke() }
     add(waiting.signal)
     defer {
       remove(waiting.signal)
-      sessions.unwatch(watch)
       timer.cancel()
       channel.pipeline.removeHandler(input, promise: nil)
     }

@@ -181,7 +181,7 @@ struct CrowdBench: AsyncParsableCommand {
     let depths = [events - 1, events / 2, events / 10, events / 100]
     let cursors = try await province.cursors(back: depths)
     try await FeedServer.use(.hoichan, province, in: folder) { server in
-      // The first reader of all waits until the ring has begun.
+      // It may come while the ring still begins, and then waits for that.
       let first = try FeedSubscriber.firstEvent(server.following(after: cursors[0]))
       say("the very first reader had its first event after \(first.hundredths) ms")
       for (depth, cursor) in zip(depths, cursors) {

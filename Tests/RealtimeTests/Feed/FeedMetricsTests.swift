@@ -12,10 +12,14 @@ import Testing
     Dictionary(uniqueKeysWithValues: site.hub.metrics.endCounts.map { ($0.reason, $0.count) }).filter { $0.value > 0 }
   }
 
-  /// Waits for what happens on another thread.
-  private func eventually(_ probe: @escaping @Sendable () -> Bool) async throws {
-    try await within(seconds: 10) {
-      while !probe() { try await Task.sleep(for: .milliseconds(5)) }
+  /// Who comes first would wait for it otherwise.
+  @Test func theRingBeginsBeforeAnybodyFollows() async throws {
+    let site = try await Site()
+    try await site.append(3)
+    let head = try await site.head()
+    try await site.run {
+      try await eventually { site.hub.ring.head == head }
+      #expect(site.hub.ring.size.events == 3 && site.hub.metrics.openCount == 0)
     }
   }
 

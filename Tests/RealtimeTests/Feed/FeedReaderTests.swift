@@ -155,15 +155,21 @@ import Testing
 
   // MARK: Slow readers
 
+  /// Two readers of one loop, both live; nothing can be written to the first one any more.
+  private func stalledAndQuick(_ site: Site) async throws -> (Reader, Reader) {
+    let loop = NIOAsyncTestingEventLoop()
+    let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
+    _ = try await slow.kinds(1)
+    _ = try await quick.kinds(1)
+    try await slow.set(writable: false)
+    return (slow, quick)
+  }
+
   @Test func aStalledReaderHoldsUpNobodyAndMissesNothing() async throws {
     let site = try await Site(ringEvents: 32)
     try await site.run {
       let start = try await site.head().seq
-      let loop = NIOAsyncTestingEventLoop()
-      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
-      _ = try await slow.kinds(1)
-      _ = try await quick.kinds(1)
-      try await slow.set(writable: false)
+      let (slow, quick) = try await stalledAndQuick(site)
       for _ in 0..<10 {
         try await site.append(20)
         #expect(try await quick.kinds(20).count == 20)
@@ -183,11 +189,7 @@ import Testing
     let site = try await Site(memory: FeedMemory(ring: memory))
     try await site.run {
       let start = try await site.head().seq
-      let loop = NIOAsyncTestingEventLoop()
-      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
-      _ = try await slow.kinds(1)
-      _ = try await quick.kinds(1)
-      try await slow.set(writable: false)
+      let (slow, quick) = try await stalledAndQuick(site)
       // More than fits comes at once, too: then the quick one finds it in the log.
       for _ in 0..<8 {
         try await site.append(40)
@@ -211,11 +213,7 @@ import Testing
     let site = try await Site(ringEvents: 32)
     try await site.run {
       let start = try await site.head().seq
-      let loop = NIOAsyncTestingEventLoop()
-      let (slow, quick) = (try await Reader(site, on: loop), try await Reader(site, on: loop))
-      _ = try await slow.kinds(1)
-      _ = try await quick.kinds(1)
-      try await slow.set(writable: false)
+      let (slow, quick) = try await stalledAndQuick(site)
       for _ in 0..<5 {
         try await site.append(20)
         #expect(try await quick.kinds(20).count == 20)

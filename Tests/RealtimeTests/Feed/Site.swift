@@ -171,6 +171,13 @@ func within<T: Sendable>(seconds: Int, _ body: @escaping @Sendable () async thro
   }
 }
 
+/// Waits for what happens on another thread.
+func eventually(_ probe: @escaping @Sendable () -> Bool) async throws {
+  try await within(seconds: 10) {
+    while !probe() { try await Task.sleep(for: .milliseconds(5)) }
+  }
+}
+
 // MARK: The site's server
 
 /// The site behind a real port: `/feed`, `/stream`, `/page` (`wait` in milliseconds) and `/call/ID`, each with
