@@ -1,7 +1,7 @@
 import Foundation
 
 /// The server under test: this very program as a child, on a free loopback port, with the limits a client meets raised.
-struct BenchServer: Sendable {
+struct BenchServer: BenchedServer {
   let port: Int
   private let child: Child
   private let summary: String?
@@ -58,18 +58,6 @@ struct BenchServer: Sendable {
   }
 
   func stop() async throws { try await child.stop(within: 30) }
-
-  /// Runs the body and stops the server also when it fails.
-  func use<T: Sendable>(_ body: (BenchServer) async throws -> T) async throws -> T {
-    do {
-      let result = try await body(self)
-      try await stop()
-      return result
-    } catch {
-      try? await stop()
-      throw error
-    }
-  }
 
   /// What strace counted, after the stop.
   func syncs() async throws -> Int {

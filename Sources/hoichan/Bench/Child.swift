@@ -110,6 +110,26 @@ final class Child: Sendable {
   var outputText: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
 }
 
+/// A server that a benchmark started.
+protocol BenchedServer: Sendable {
+  /// Ends it; throws when it ended otherwise than it should.
+  func stop() async throws
+}
+
+extension BenchedServer {
+  /// Runs the body and stops the server also when it fails.
+  func use<T: Sendable>(_ body: (Self) async throws -> T) async throws -> T {
+    do {
+      let result = try await body(self)
+      try await stop()
+      return result
+    } catch {
+      try? await stop()
+      throw error
+    }
+  }
+}
+
 /// Programs of the system that a benchmark needs.
 enum Program {
   /// - Parameter package: the Debian package that has it, for whoever must install it.

@@ -2,7 +2,7 @@ import Foundation
 
 /// What the feed is compared with: Debian's nginx with nchan, or nats-server, each with a configuration that is made for
 /// this: sign-in is checked, a quiet subscriber is pinged every 20 s as hoichan does it, and nothing is kept on the disk.
-struct FeedPeer: Sendable {
+struct FeedPeer: BenchedServer {
   static let subscribing = "/events"
   static let publishing = "/publish"
   static let user = "bench"
@@ -62,21 +62,9 @@ struct FeedPeer: Sendable {
   }
 
   /// To both SIGINT means to end at once; nats-server calls only that a success.
-  private func stop() async throws {
+  func stop() async throws {
     if child.isRunning { kill(child.pid, SIGINT) }
     try await child.finish(within: 30)
-  }
-
-  /// Runs the body and stops the peer also when it fails.
-  func use<T: Sendable>(_ body: (FeedPeer) async throws -> T) async throws -> T {
-    do {
-      let result = try await body(self)
-      try await stop()
-      return result
-    } catch {
-      try? await stop()
-      throw error
-    }
   }
 
   /// Two workers, each with a socket of its own, so that connections are spread over both. The buffer is as long as
