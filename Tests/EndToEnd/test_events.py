@@ -232,7 +232,10 @@ def test_a_moved_facility_is_seen_by_whom_it_belongs_to_now(people, tmp_path):
     root, above = people.admin.facility, other_station(people).facility
     def put(parent):
         people.admin.server.command("import", "facilities", csv_file(tmp_path, f"{FACILITIES}97001,Trạm Chuyển Đi,station,{parent},19.8,105.7,\n"))
-    put(root)
+    with Feed(people.monitor) as watch:
+        watch.ready()
+        put(root)
+        assert watch.wait_closed(patience=15) == 1001
     station = eventually(lambda: new_person(people, "station", ["97001"]), "the new station to be known")
     monitor = new_person(people, "monitor", [above])
     with Feed(monitor) as feed:
@@ -241,10 +244,14 @@ def test_a_moved_facility_is_seen_by_whom_it_belongs_to_now(people, tmp_path):
         put(above)
         assert feed.wait_closed(patience=15) == 1001
         assert not [frame for frame in feed.frames if frame["kind"] == "event" and unseen in frame["event"]["subject"]]
-    with Feed(monitor, after=cursor) as feed:
-        # From its cursor on, it is told what it may see now.
-        feed.event("consult.requested", unseen)
-        feed.event("consult.requested", request_consult(station)["id"])
+
+    def told():
+        # From its cursor on, it is told what it may see now. Another change may just have been heard of: then it is
+        # asked to come once more.
+        with Feed(monitor, after=cursor) as feed:
+            feed.event("consult.requested", unseen)
+            return feed.event("consult.requested", request_consult(station)["id"])
+    eventually(told, "what it may see now")
 
 
 # Tickets and refusals
