@@ -27,6 +27,9 @@ final class TimerWheel {
   /// Steps since the origin whose members were asked.
   private var turned: Int64 = 0
   private(set) var count = 0
+  /// How often it was turned: once a step, for as long as somebody stands in it.
+  private(set) var turns = 0
+  /// Nil while it stands still; also the one that is just turning it.
   private var timer: Scheduled<Void>?
 
   init(_ eventLoop: any EventLoop) {
@@ -37,13 +40,15 @@ final class TimerWheel {
   /// Asks the member at this time, up to a step later; instead of a time given before.
   func put(_ member: any TimerWheelMember, at time: NIODeadline) {
     remove(member)
-    if count == 0 { turned = steps(at: eventLoop.now) }
+    if timer == nil {
+      turned = steps(at: eventLoop.now)
+      schedule()
+    }
     let wanted = (time + Self.step - .nanoseconds(1) - origin).nanoseconds / Self.step.nanoseconds
     let slot = Int(min(max(wanted, turned + 1), turned + Int64(Self.slotCount) - 1) % Int64(Self.slotCount))
     member.wheelPlace = Place(slot: slot, index: slots[slot].count)
     slots[slot].append(member)
     count += 1
-    if timer == nil { schedule() }
   }
 
   func remove(_ member: any TimerWheelMember) {
@@ -64,7 +69,7 @@ final class TimerWheel {
   }
 
   private func turn() {
-    timer = nil
+    turns += 1
     let now = eventLoop.now
     while turned < steps(at: now), count > 0 {
       turned += 1
@@ -75,6 +80,8 @@ final class TimerWheel {
         if let next = member.wheelTurned(at: now) { put(member, at: next) }
       }
     }
+    // Only now: whoever was put in again meanwhile needs no second timer.
+    timer = nil
     if count > 0 { schedule() }
   }
 }
