@@ -231,6 +231,18 @@ import Testing
     #expect(!Visibility(Self.caller(.monitor, at: ["40901"], specialty: .cardiology)).sees(Self.record(type)))
   }
 
+  /// One that was somebody's was theirs to hear of.
+  @Test func aSpecialistSeesTheCancellationOfNobodysOnly() {
+    let specialist = Visibility(Self.caller(.specialist, at: ["40901"], specialty: .cardiology))
+    var cancelled = Self.record(.consultCancelled)
+    #expect(specialist.sees(cancelled))
+    var data = EventData()
+    data.practitionerId = "bs-02"
+    cancelled.data = data.text
+    #expect(!specialist.sees(cancelled))
+    #expect(Visibility(Self.caller(.specialist, at: ["38001"], specialty: .cardiology)).sees(cancelled))
+  }
+
   private static func position(vehicle: String? = "v-01") -> VolatileEvent {
     VolatileEvent(
       id: "e", type: .tripPosition, time: at, subject: "trips/t", facilities: ["38001", "38901"], vehicle: vehicle,

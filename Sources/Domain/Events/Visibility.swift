@@ -58,7 +58,14 @@ package struct Visibility: Sendable, Hashable {
 
   package func sees(_ event: EventRecord) -> Bool {
     if everything || event.facilities.contains(where: { facilities.contains($0) }) { return true }
-    return specialty != nil && event.specialty == specialty && Self.unassigned.contains(event.type)
+    guard specialty != nil, event.specialty == specialty, Self.unassigned.contains(event.type) else { return false }
+    return event.type != EventType.consultCancelled.rawValue || Self.wasNobodys(event)
+  }
+
+  /// A consult that was somebody's when it was cancelled names them.
+  private static func wasNobodys(_ event: EventRecord) -> Bool {
+    guard let data = try? JSON(parsing: event.data.utf8) else { return false }
+    return data["practitionerId"] == nil
   }
 
   /// Events about a consult that nobody has taken yet (or no longer).
