@@ -181,7 +181,6 @@ package final class WebhookService: Service, CustomStringConvertible {
       _ = try await keep(&webhook)
       return
     }
-    let visibility = try await coordinator.visibility(of: webhook)
     var cursor = place(of: webhook).cursor
     var isAtHead = false
     while !isAtHead {
@@ -203,6 +202,7 @@ package final class WebhookService: Service, CustomStringConvertible {
         continue
       }
       isAtHead = events.count < Limits.webhookPage
+      var visibility = try await coordinator.visibility(of: webhook)
       for event in events {
         let next = Cursor(epoch: bounds.epoch, seq: event.seq, chain: event.chain)
         if webhook.wants(event, visibility) {
@@ -210,6 +210,8 @@ package final class WebhookService: Service, CustomStringConvertible {
           let request = WebhookRequest(
             id: event.id, body: event.cloudEvent, secret: secret, at: coordinator.now())
           guard try await send(request, standingBefore: next, to: &webhook, over: &line) else { return }
+          // That may have taken seconds, in which a facility was moved.
+          visibility = try await coordinator.visibility(of: webhook)
         }
         cursor = next
       }

@@ -95,6 +95,11 @@ final class Receiver: Sendable {
     throw Missing()
   }
 
+  /// The answer to the last request, which was met with silence so far.
+  func answerLate() async throws {
+    try await state.withLock { $0.channels.last }?.writeAndFlush(ByteBuffer(string: "HTTP/1.1 204 Late\r\n\r\n"))
+  }
+
   /// Ends every connection that is open; new ones are welcome.
   func hangUp() async {
     let channels = state.withLock { state in

@@ -123,6 +123,27 @@ import Testing
     #expect(receiver.count == 2 && other.count == 2)
   }
 
+  /// Also while the receiver keeps it waiting.
+  @Test func whatItMayNotSeeAnyMoreIsNotSent() async throws {
+    let (site, receiver) = (try await Site(), try await Receiver())
+    @Sendable func put(_ parent: String) async throws {
+      let station = Facility(code: Site.station, name: "Trạm Một", kind: .station, province: "38", parent: parent)
+      try await site.coordinator.load(DirectoryBatch(facilities: [station], practitioners: []))
+    }
+    try await put(Site.hospital)
+    try await site.append(2)
+    try await site.append(1, at: Site.hospital)
+    _ = try await add(site, receiver, ["facilities": [.string(Site.hospital)]])
+    receiver.answer { $0 == 0 ? .silence : .status(204) }
+    try await run(site) { _ async throws in
+      #expect(try await numbers(receiver, 1) == [1])
+      try await put("38000")
+      try await receiver.answerLate()
+      #expect(try await numbers(receiver, 1) == [3])
+    }
+    #expect(receiver.count == 2)
+  }
+
   /// A stopped service goes on where it was.
   @Test func goesOnWhereItStood() async throws {
     let (site, receiver) = (try await Site(), try await Receiver())
