@@ -89,8 +89,7 @@ extension CallRooms {
       }
     case "send":
       guard let content = message["message"], let socket = socketAway(link, from: node) else { return }
-      let frame = FrameEncoder.message(.text, ByteBuffer(bytes: content.bytes), socket.deflate)
-      socket.eventLoop.execute { socket.send(frame) }
+      socket.eventLoop.execute { socket.send(text: ByteBuffer(bytes: content.bytes)) }
     case "close":
       guard let socket = socketAway(link, from: node), let code = message["code"]?.int else { return }
       let reason = message["reason"]?.string ?? ""

@@ -199,9 +199,9 @@ package final class CallRooms: Service {
       metrics.sent()
       switch wires[link] {
       case .here(let socket):
-        let frame = FrameEncoder.message(.text, ByteBuffer(bytes: json.bytes), socket.deflate)
-        // Always through the loop's queue, also from the loop itself: nothing overtakes what was queued before it.
-        socket.eventLoop.execute { socket.send(frame) }
+        // Always through the loop's queue, also from the loop itself: nothing overtakes what was queued before it. It is
+        // written out and compressed there, too: everybody's calls wait for the lock that is held here.
+        socket.eventLoop.execute { socket.send(text: ByteBuffer(bytes: json.bytes)) }
       case .elsewhere(let remote):
         tell(remote.node, ["op": "send", "link": .int(Int64(remote.link)), "message": json])
       case nil: break

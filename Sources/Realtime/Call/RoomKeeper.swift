@@ -41,6 +41,8 @@ final class RoomKeeper: Sendable {
   private let queue: AsyncStream<Errand>.Continuation
   /// Rooms whose latest change waits already.
   private let waiting = Mutex<Set<String>>([])
+  /// Rooms that are over and whose end is not written yet, with those who wait for that.
+  private let ending = Mutex<[String: [CheckedContinuation<Void, any Error>]]>([:])
   private let isFinishing = Atomic<Bool>(false)
   private let knownTree = Mutex(FacilityTree(parents: []))
 
@@ -55,6 +57,7 @@ final class RoomKeeper: Sendable {
 
   /// Makes the room this node's, unless another that serves has it.
   func take(_ consult: String) async throws -> Taken {
+    try await ended(consult)
     let tree = try await coordinator.facilityTree()
     knownTree.withLock { $0 = tree }
     let node = coordinator.store.peers.node
@@ -74,17 +77,46 @@ final class RoomKeeper: Sendable {
   /// The room is to be written as it is then: many changes are one write.
   func changed(_ consult: String) {
     guard waiting.withLock({ $0.insert(consult).inserted }) else { return }
-    add(.keep(consult))
+    // What is not noted now is with the next change.
+    if !add(.keep(consult)) { waiting.withLock { _ = $0.remove(consult) } }
   }
 
   /// Any node may have it from here on.
-  func release(_ consult: String, _ room: Room) { add(.release(consult, room)) }
+  func release(_ consult: String, _ room: Room) { _ = add(.release(consult, room)) }
 
-  /// The call is over.
-  func remove(_ consult: String, _ room: Room) { add(.remove(consult, room)) }
+  /// The call is over. Whoever begins another one waits until that is written: the row says otherwise till then.
+  func remove(_ consult: String, _ room: Room) {
+    ending.withLock { $0[consult] = $0[consult] ?? [] }
+    if !add(.remove(consult, room)) { letIn(consult, .success(())) }
+  }
 
-  private func add(_ errand: Errand) {
-    if case .dropped = queue.yield(errand) { logger.error("a call's room is not kept: too many wait") }
+  private func add(_ errand: Errand) -> Bool {
+    switch queue.yield(errand) {
+    case .enqueued: return true
+    case .terminated: return false
+    case .dropped: logger.error("a call's room is not kept: too many wait")
+    @unknown default: logger.error("a call's room is not kept")
+    }
+    return false
+  }
+
+  private func ended(_ consult: String) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      let isOver = ending.withLock { ending in
+        ending[consult]?.append(continuation)
+        return ending[consult] == nil
+      }
+      if isOver { continuation.resume() }
+    }
+  }
+
+  /// - Parameter isOver: whether nobody has to wait any more.
+  private func letIn(_ consult: String, _ result: Result<Void, any Error>, isOver: Bool = true) {
+    let those = ending.withLock { ending in
+      defer { if ending[consult] != nil { ending[consult] = isOver ? nil : [] } }
+      return ending[consult] ?? []
+    }
+    for continuation in those { continuation.resume(with: result) }
   }
 
   /// What waits is still written; then `run` returns.
@@ -122,11 +154,16 @@ final class RoomKeeper: Sendable {
           break
         } catch {
           logger.error("a call's room could not be kept", metadata: ["attempt": "\(attempt)", "error": "\(error)"])
+          letIn(consult, .failure(error), isOver: false)
           if Task.isCancelled || isFinishing.load(ordering: .acquiring) && attempt >= Self.lastTries { break }
           try? await Task.sleep(for: Self.pause)
         }
       }
+      if room.document == nil { letIn(consult, .success(())) }
     }
+    // Nobody waits for what is not done any more.
+    queue.finish()
+    for consult in ending.withLock({ Array($0.keys) }) { letIn(consult, .success(())) }
   }
 
   private func prepare(_ errand: Errand, _ current: (String) -> Room?) -> (String, Room, isReleased: Bool)? {

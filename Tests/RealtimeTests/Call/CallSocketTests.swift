@@ -245,7 +245,7 @@ import Testing
 
 extension Site {
   /// An accepted consult of the first station: its id. The callers `nurse` and `doctor` are its two sides.
-  fileprivate func consult() async throws -> String {
+  func consult() async throws -> String {
     let nurse = try await caller("nurse", .station, at: Self.station)
     let doctor = try await caller("doctor", .specialist, at: Self.hospital)
     let answer = try await coordinator.requestConsult(
@@ -260,7 +260,7 @@ extension Site {
   }
 
   /// The call's facts in the log, as soon as this one is there.
-  fileprivate func facts(of consult: String, until last: EventType) async throws -> [String] {
+  func facts(of consult: String, until last: EventType) async throws -> [String] {
     try await within(seconds: 10) { [self] in
       while true {
         let events = try await coordinator.events(after: 0, limit: 500).filter {
