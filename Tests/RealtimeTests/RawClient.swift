@@ -48,12 +48,16 @@ final class RawClient {
   }
 
   /// Connects, runs the body and closes; a body that takes longer than a minute is cancelled and has failed.
+  ///
+  /// - Parameter window: what the system may keep for a client that does not read, in bytes; nil: megabytes.
   static func connect(
-    to port: Int, handlers: @escaping @Sendable () throws -> [any ChannelHandler] = { [] },
+    to port: Int, window: Int? = nil, handlers: @escaping @Sendable () throws -> [any ChannelHandler] = { [] },
     _ body: @escaping @Sendable (RawClient) async throws -> Void
   ) async throws {
-    let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.allowRemoteHalfClosure, value: true)
+    if let window { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(window)) }
+    let connection = try await bootstrap
       .connect(host: "127.0.0.1", port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandlers(handlers())

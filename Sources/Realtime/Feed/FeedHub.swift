@@ -67,7 +67,7 @@ package final class FeedHub: Service {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.beginEarly() }
         group.addTask { await self.followLog() }
-        group.addTask { await self.replay.run { try await self.page(after: $0, limit: Limits.replayPage) } }
+        group.addTask { await self.replay.run { try await self.page(after: $0) } }
         group.addTask { await self.sessions.run() }
         group.addTask { await self.beat() }
         await group.waitForAll()
@@ -87,11 +87,13 @@ package final class FeedHub: Service {
       metrics.ended(.tooMany)
       throw Rejection(.tooMany, "Too many follow the feed already.", retryAfter: 30)
     }
+    // Asked before the log: what is resolved while that is rewound is not of the log that comes.
+    let restarts = ring.restarts
     let (verdict, bounds) = try await coordinator.resolve(after)
     try await begin(at: bounds)
     var subscription = FeedSubscription(
       hub: self, caller: caller, key: lenses.key(filter, Visibility(caller)),
-      volatility: volatility, start: bounds.head, bounds: bounds, gap: nil)
+      volatility: volatility, start: bounds.head, bounds: bounds, restarts: restarts, gap: nil)
     switch verdict {
     case .gap(let gap): subscription.gap = gap
     case .serve: subscription.start = after.map { Cursor($0) ?? bounds.oldest } ?? bounds.head
@@ -119,11 +121,12 @@ package final class FeedHub: Service {
   func loop(on eventLoop: any EventLoop) -> FeedLoop {
     let known = loops.withLock { $0[ObjectIdentifier(eventLoop)] }
     if let known { return known.loop.value }
-    // Only this loop makes its own, so nobody else can have made it meanwhile. A subscription exists: the ring began.
-    let head = ring.head ?? Cursor(epoch: 0, seq: 0, chain: UInt64(0))
+    // Only this loop makes its own, so nobody else can have made it meanwhile.
     let loop = FeedLoop(
-      eventLoop, at: head, ring: ring, backlog: backlog, replay: replay, timing: timing, metrics: metrics)
+      eventLoop, ring: ring, backlog: backlog, replay: replay, timing: timing, metrics: metrics)
     loops.withLock { $0[ObjectIdentifier(eventLoop)] = FeedLoopHandle(loop, on: eventLoop) }
+    // Only now, when it is told of everything that comes behind that.
+    loop.begin()
     return loop
   }
 
@@ -174,13 +177,13 @@ package final class FeedHub: Service {
   /// What stands behind a position: from the ring, else from the log. Empty at the head.
   func items(after seq: Int64) async throws -> [FeedItem] {
     if let items = ring.items(after: seq) { return items }
-    return try await page(after: seq, limit: Limits.feedPage)
+    return try await replay.page(after: seq)
   }
 
-  private func page(after seq: Int64, limit: Int) async throws -> [FeedItem] {
+  private func page(after seq: Int64) async throws -> [FeedItem] {
     let epoch = try await start().epoch
     metrics.replayed()
-    return try await coordinator.events(after: seq, limit: limit).map {
+    return try await coordinator.events(after: seq, limit: Limits.replayPage).map {
       FeedItem($0, epoch: epoch, isWanted: true, metrics: metrics)
     }
   }

@@ -14,7 +14,7 @@ final class FeedLoop {
 
   private var lenses: [FeedLensKey: FeedLens] = [:]
   /// Where the live readers stand.
-  private(set) var position: Cursor
+  private(set) var position = Cursor(epoch: 0, seq: 0, chain: UInt64(0))
   /// Readers that reached `position` while it was being moved, or that are ahead of it: the next pass takes them in.
   private var waiting: [FeedReader] = []
   private var isPumping = false
@@ -26,13 +26,13 @@ final class FeedLoop {
   private var heldBackDue: NIODeadline?
   private var heldBackTimer: Scheduled<Void>?
   private static let heldBackStep = TimeAmount.milliseconds(25)
+  static let rewound = "the log was rewound"
 
   init(
-    _ eventLoop: any EventLoop, at position: Cursor, ring: FeedRing, backlog: FeedBacklog, replay: FeedReplay,
-    timing: FeedTiming, metrics: FeedMetrics
+    _ eventLoop: any EventLoop, ring: FeedRing, backlog: FeedBacklog, replay: FeedReplay, timing: FeedTiming,
+    metrics: FeedMetrics
   ) {
     self.eventLoop = eventLoop
-    self.position = position
     self.ring = ring
     self.backlog = backlog
     self.replay = replay
@@ -71,6 +71,9 @@ final class FeedLoop {
   }
 
   // MARK: New events
+
+  /// Its readers stand at the ring's head, which there is as soon as anybody subscribes.
+  func begin() { position = ring.head ?? position }
 
   /// Brings the live readers to the ring's head; then those that waited for this join them.
   func pump() {
@@ -117,7 +120,7 @@ final class FeedLoop {
 
   /// The log went back behind what these readers were told: they come again, and their cursors get their verdict.
   func restart(at head: Cursor) {
-    for reader in Array(readers) { reader.fail(.goingAway, "the log was rewound") }
+    for reader in Array(readers) { reader.fail(.goingAway, Self.rewound) }
     position = head
   }
 

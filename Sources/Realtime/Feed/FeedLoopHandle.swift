@@ -6,18 +6,43 @@ import Synchronization
 final class FeedLoopHandle: Sendable {
   let loop: NIOLoopBound<FeedLoop>
   private let isWoken = Atomic<Bool>(false)
-  private let pending = Mutex<[VolatileItem]>([])
+  private let pending = Mutex(Pending())
+
+  /// Every one, until there are so many that the loop must be far behind: then the newest of each subject have to do.
+  private enum Pending {
+    case all([VolatileItem])
+    case newest(LatestValues)
+
+    init() { self = .all([]) }
+
+    mutating func add(_ item: VolatileItem) {
+      switch self {
+      case .all(var items):
+        self = Pending()
+        items.append(item)
+        self = items.count < Limits.volatileSubjects ? .all(items) : .newest(LatestValues(items))
+      case .newest(var values):
+        self = Pending()
+        values.put(item)
+        self = .newest(values)
+      }
+    }
+
+    mutating func take() -> [VolatileItem] {
+      defer { self = Pending() }
+      return switch self {
+      case .all(let items): items
+      case .newest(let values): values.values
+      }
+    }
+  }
 
   init(_ loop: FeedLoop, on eventLoop: any EventLoop) {
     self.loop = NIOLoopBound(loop, eventLoop: eventLoop)
   }
 
   func publish(_ item: VolatileItem) {
-    pending.withLock { pending in
-      // A loop that has so many to look at is far behind: the newest of each subject have to do.
-      if pending.count >= Limits.volatileSubjects { pending = LatestValues(pending).values }
-      if pending.count < Limits.volatileSubjects { pending.append(item) }
-    }
+    pending.withLock { $0.add(item) }
     wake()
   }
 
@@ -31,10 +56,7 @@ final class FeedLoopHandle: Sendable {
       // Before looking: who wakes it from now on wants another look.
       isWoken.store(false, ordering: .sequentiallyConsistent)
       loop.value.pump()
-      let items = pending.withLock { pending in
-        defer { pending = [] }
-        return pending
-      }
+      let items = pending.withLock { $0.take() }
       if !items.isEmpty { loop.value.publish(items) }
     }
   }

@@ -81,7 +81,10 @@ final class FeedReader: SocketDelegate {
       socket.close(.signInEnded, reason: reason)
     }
     write(FeedFrames.ready(subscription.start, subscription.bounds))
+    // Writing may have found that the peer is gone.
+    guard state != .closed else { return }
     loop.add(self)
+    if subscription.isOutdated { fail(.goingAway, FeedLoop.rewound) }
   }
 
   /// The feed takes no messages. One here and there, as some clients send to keep a link, harms nobody.

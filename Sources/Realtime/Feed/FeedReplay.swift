@@ -2,13 +2,14 @@ import Domain
 import Synchronization
 
 /// Reads the log in pages for readers who are behind the ring: a few pages at a time, and one page once for all who
-/// ask for it. Each reader has at most one request here, so the queue is as bounded as the sockets are.
+/// ask for it. Each reader has at most one request here, so the queue is as bounded as sockets and streams are.
 final class FeedReplay: Sendable {
   typealias Completion = @Sendable (Result<[FeedItem], any Error>) -> Void
 
   private struct State {
     var order: [Int64] = []
     var waiting: [Int64: [Completion]] = [:]
+    var hasEnded = false
   }
 
   private let state = Mutex(State())
@@ -21,11 +22,21 @@ final class FeedReplay: Sendable {
 
   /// The page behind this position; `completion` is called from any thread.
   func request(after seq: Int64, _ completion: @escaping Completion) {
-    state.withLock { state in
+    let hasEnded = state.withLock { state in
+      if state.hasEnded { return true }
       if state.waiting[seq] == nil { state.order.append(seq) }
       state.waiting[seq, default: []].append(completion)
+      return false
     }
+    if hasEnded { return completion(.failure(CancellationError())) }
     wake.yield()
+  }
+
+  /// The same for a task; throws when the server stops.
+  func page(after seq: Int64) async throws -> [FeedItem] {
+    try await withCheckedThrowingContinuation { continuation in
+      request(after: seq) { continuation.resume(with: $0) }
+    }
   }
 
   private func next() -> (after: Int64, completions: [Completion])? {
@@ -59,5 +70,15 @@ final class FeedReplay: Sendable {
         }
       }
     }
+    end()
+  }
+
+  /// Nobody waits for a page that never comes.
+  private func end() {
+    let waiting = state.withLock { state in
+      defer { state = State(hasEnded: true) }
+      return state.waiting.values.joined()
+    }
+    for completion in waiting { completion(.failure(CancellationError())) }
   }
 }

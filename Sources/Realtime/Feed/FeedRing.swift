@@ -20,6 +20,7 @@ final class FeedRing: Sendable {
     /// Number of the oldest item that is held; one past the head when there is none.
     var first: Int64 = 0
     var bytes = 0
+    var restarts = 0
 
     init(capacity: Int) { slots = Array(repeating: nil, count: capacity) }
 
@@ -42,7 +43,9 @@ final class FeedRing: Sendable {
 
     /// Forgets what it held: it begins behind this position.
     mutating func begin(at head: Cursor) {
+      let restarts = restarts
       self = State(capacity: slots.count)
+      self.restarts = restarts
       self.head = head
       first = head.seq + 1
     }
@@ -89,7 +92,15 @@ final class FeedRing: Sendable {
   }
 
   /// Begins anew: what it held is no part of the log any more.
-  func restart(at head: Cursor) { state.withLock { $0.begin(at: head) } }
+  func restart(at head: Cursor) {
+    state.withLock { state in
+      state.begin(at: head)
+      state.restarts += 1
+    }
+  }
+
+  /// How often it began anew. Positions from before belong to a log that is no more.
+  var restarts: Int { state.withLock { $0.restarts } }
 
   /// Puts the log's next events in; the oldest make room. Numbers that are already there are left alone, so that two
   /// overlapping reads of the log do no harm.

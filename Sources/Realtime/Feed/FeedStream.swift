@@ -42,6 +42,7 @@ package struct FeedStream: Sendable {
     let signal = StreamSignal(channel, hub.backlog)
     hub.metrics.subscribed(.stream)
     hub.add(signal)
+    if subscription.isOutdated { signal.end() }
     let watch = hub.sessions.watch(subscription.caller) { _ in signal.end(.signedOut) }
     defer {
       hub.sessions.unwatch(watch)
@@ -72,20 +73,31 @@ package struct FeedStream: Sendable {
     try await signal.writing { try await writer.write(Self.position(position)) }
     var told = ContinuousClock.now
     var wakes = signal.wakes.makeAsyncIterator()
+    func keepAlive() async throws {
+      guard !signal.isEnded, ContinuousClock.now - told >= hub.timing.keepAlive else { return }
+      try await signal.writing { try await writer.write(Self.position(position)) }
+      told = ContinuousClock.now
+    }
+    var ahead: ArraySlice<FeedItem> = []
     repeat {
-      while !signal.isEnded, case let items = try await hub.items(after: position.seq), let last = items.last {
-        let page = hub.pages.page(items, after: position.seq, through: last.cursor, for: subscription.key)
+      while !signal.isEnded {
+        if ahead.isEmpty { ahead = try await hub.items(after: position.seq)[...] }
+        let stretch = Array(ahead.prefix(Limits.feedPage))
+        guard let last = stretch.last else { break }
+        ahead = ahead.dropFirst(stretch.count)
+        let page = hub.pages.page(stretch, after: position.seq, through: last.cursor, for: subscription.key)
         position = last.cursor
         signal.stands(at: position.seq)
-        guard let bytes = page.bytes else { continue }
+        guard let bytes = page.bytes else {
+          // Whoever wants little of a long log is told where the search has come to.
+          try await keepAlive()
+          continue
+        }
         try await signal.writing(bytes.readableBytes) { try await writer.write(bytes) }
         hub.metrics.delivered(page.count)
         told = ContinuousClock.now
       }
-      if !signal.isEnded, ContinuousClock.now - told >= hub.timing.keepAlive {
-        try await signal.writing { try await writer.write(Self.position(position)) }
-        told = ContinuousClock.now
-      }
+      try await keepAlive()
     } while await wakes.next() != nil
   }
 
@@ -122,7 +134,7 @@ final class StreamSignal: Sendable {
     (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  var isEnded: Bool { ended.load(ordering: .acquiring) }
+  var isEnded: Bool { ended.load(ordering: .acquiring) || !channel.isActive }
 
   /// Why it ended, if that was this server's doing.
   var reason: FeedEnd? { firstReason.withLock { $0 } }

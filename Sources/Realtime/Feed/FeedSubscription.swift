@@ -9,7 +9,12 @@ package struct FeedSubscription: Sendable {
   let volatility: FeedVolatility
   var start: Cursor
   let bounds: LogBounds
+  /// The ring's, when this began.
+  let restarts: Int
   var gap: CursorGap?
+
+  /// Whether the log was rewound meanwhile: whoever did not follow yet was not told.
+  var isOutdated: Bool { hub.ring.restarts != restarts }
 
   /// For `WebSocketUpgrade.accept`.
   package func delegate(_ socket: Socket) -> any SocketDelegate {

@@ -108,6 +108,35 @@ import Testing
     await #expect(throws: Rejection.forbidden) { try await site.subscribe(nobody) }
   }
 
+  /// What it stands behind is not of the log that there is now, and it was not there to be told.
+  @Test func whoCameWhileTheLogWasRewoundComesAgain() async throws {
+    let site = try await Site()
+    try await site.append(3)
+    let subscription = try await site.subscribe(site.caller("monitor"))
+    site.hub.ring.restart(at: Cursor(epoch: 1, seq: 2, chain: UInt64(7)))
+    let reader = try await Reader(subscription)
+    #expect(try await reader.kinds(1) == ["ready 3"])
+    #expect(try await reader.next() == .close(.goingAway, reason: "the log was rewound"))
+  }
+
+  @Test func aPeerThatIsGoneAtTheFirstWriteLeavesNothingBehind() async throws {
+    let site = try await Site()
+    let subscription = try await site.subscribe(site.caller("monitor"))
+    let loop = NIOAsyncTestingEventLoop()
+    let channel = NIOAsyncTestingChannel(loop: loop)
+    try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+    let left = try await loop.executeInContext {
+      let pipeline = channel.pipeline.syncOperations
+      try pipeline.addHandler(ClosingAtTheFirstWrite())
+      try pipeline.addHandler(
+        WebSocketHandler(
+          PendingSocket(limits: FeedHub.socketLimits, makeDelegate: subscription.delegate),
+          wheel: TimerWheel(loop), now: loop.now))
+      return Array(site.hub.loop(on: loop).readers).count
+    }
+    #expect(left == 0 && site.hub.metrics.openCount == 0)
+  }
+
   // MARK: Bookmarks
 
   @Test func bookmarksStandBehindWhatWasFilteredOut() async throws {
@@ -297,6 +326,26 @@ import Testing
     }
   }
 
+  /// Also when there are more subjects than are kept for a loop that is held up.
+  @Test func theNewestPositionIsNotTheOneThatIsLeftOut() async throws {
+    let site = try await Site()
+    try await site.run {
+      let reader = try await Reader(site)
+      _ = try await reader.kinds(1)
+      // The loop's one turn comes behind all of this.
+      try await reader.loop.executeInContext {
+        for number in 0..<Limits.volatileSubjects {
+          site.hub.publish(site.position("old", subject: "trips/\(number)"))
+        }
+        for number in 0..<10 { site.hub.publish(site.position("new\(number)", subject: "trips/7")) }
+        site.hub.publish(site.position("more", subject: "trips/more"))
+      }
+      let shown = try await reader.kinds(Limits.volatileSubjects)
+      #expect(shown[6] == "volatile trips/6 old" && shown[7] == "volatile trips/7 new9")
+      #expect(try await reader.isQuiet())
+    }
+  }
+
   // MARK: The client's words
 
   @Test func messagesAreIgnoredUpToALimit() async throws {
@@ -311,6 +360,17 @@ import Testing
     #expect(try await reader.isQuiet())
     try await reader.send("once more")
     #expect(try await reader.next(pings: false) == .close(.tooMany, reason: "the feed takes no messages"))
+  }
+}
+
+/// The peer has reset the connection by the time that something is written.
+private final class ClosingAtTheFirstWrite: ChannelOutboundHandler {
+  typealias OutboundIn = ByteBuffer
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    promise?.fail(ChannelError.ioOnClosedChannel)
+    // In the middle of the write, as NIO does it.
+    context.fireChannelInactive()
   }
 }
 

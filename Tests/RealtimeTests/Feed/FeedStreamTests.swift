@@ -1,6 +1,9 @@
 import Coordinator
 import Domain
+import HTTPTypes
+import HummingbirdCore
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import Realtime
@@ -67,6 +70,49 @@ import Testing
     }
   }
 
+  /// Whoever looks for little in a long log is not silent until its end is reached.
+  @Test func alsoASearchIsToldItsPosition() async throws {
+    var timing = FeedTiming()
+    timing.keepAlive = .zero
+    let site = try await Site(timing: timing, ringEvents: 16)
+    let count = Limits.replayPage * 2
+    try await site.append(count)
+    let events = try await site.coordinator.events(after: 0, limit: count)
+    let epoch = try await site.head().epoch
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream?types=trip.*&after=oldest") { stream in
+        _ = try await stream.block()
+        for place in [Limits.feedPage, 2 * Limits.feedPage, 3 * Limits.feedPage, Limits.replayPage] {
+          let event = events[place - 1]
+          let cursor = Cursor(epoch: epoch, seq: event.seq, chain: event.chain)
+          #expect(try await stream.block() == [": ", "id: \(cursor.text)"])
+        }
+      }
+    }
+  }
+
+  /// A client that went while nothing had to be written to it.
+  @Test func whoIsGoneIsSearchedForNoMore() async throws {
+    let (site, channel) = (try await Site(), NIOAsyncTestingChannel())
+    try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+    let signal = StreamSignal(channel, site.hub.backlog)
+    #expect(!signal.isEnded)
+    try await channel.close()
+    #expect(signal.isEnded)
+  }
+
+  @Test func whoCameWhileTheLogWasRewoundComesAgain() async throws {
+    let site = try await Site()
+    try await site.append(3)
+    let subscription = try await site.subscribe(site.caller("monitor"))
+    site.hub.ring.restart(at: Cursor(epoch: 1, seq: 2, chain: UInt64(7)))
+    let channel = NIOAsyncTestingChannel()
+    try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+    let written = LockedBox("")
+    try await within(seconds: 10) { try await FeedStream(subscription, channel: channel).body.write(Page(written)) }
+    #expect(written.withLock { $0 } == ": \nid: \(subscription.start.text)\n\n")
+  }
+
   @Test func endsWithItsSignIn() async throws {
     let site = try await Site()
     let caller = try await site.caller("leaver")
@@ -104,6 +150,17 @@ import Testing
       }
     }
   }
+}
+
+/// Keeps what is written.
+private struct Page: ResponseBodyWriter {
+  private let text: LockedBox<String>
+
+  init(_ text: LockedBox<String>) { self.text = text }
+
+  mutating func write(_ buffer: ByteBuffer) async throws { text.withLock { $0 += String(buffer: buffer) } }
+
+  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }
 
 /// A stream's client: blocks of lines, out of chunks.
