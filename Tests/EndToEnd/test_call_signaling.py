@@ -37,7 +37,8 @@ def test_joining(people, consult):
     assert seen["id"] == specialist.id and seen["role"] == "specialist"
     assert seen["name"] == people.specialist.person["name"]
     assert specialist.other()["role"] == "station"
-    assert events_of(people.monitor, f"consults/{consult}").count("call.joined") == 2
+    # The log is written beside the call.
+    eventually(lambda: events_of(people.monitor, f"consults/{consult}").count("call.joined") == 2, "both joins in the log")
 
 
 def test_exactly_one_side_is_polite_and_both_share_a_generation(seats):

@@ -70,7 +70,7 @@ def test_events_tail_follows(server, people):
     consult = consult_in(people, "cancelled")
     tail = Child([server.binary, "events", "tail", "--after", before, "--type", "consult.cancelled", "--type", "trip.*"], env={**server.settings, **server.env})
     try:
-        lines = lambda: [json.loads(line) for line in tail.text().splitlines() if line.startswith("{")]
+        lines = lambda: [json.loads(line) for line in tail.text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
         subjects = lambda: [line.get("event", line)["subject"] for line in lines()]
         eventually(lambda: f"consults/{consult}" in subjects(), "what was before")
         later = consult_in(people, "cancelled")

@@ -37,6 +37,8 @@ def test_a_request_keeps_its_facts(people):
 def test_an_emergency_is_due_in_ten_minutes(people):
     consult = request_consult(people.station, urgency="emergency", urgencyReason="Ngừng tim")
     assert moment(consult["dueAt"]) - moment(consult["requestedAt"]) == datetime.timedelta(minutes=10)
+    # Ten minutes later it would be escalated, in the middle of another test.
+    move(people.station, consult["id"], "cancel")
 
 
 def test_location_leads_to_the_consult(people):

@@ -97,9 +97,9 @@ def test_schemathesis_has_no_findings(new_server, tmp_path):
                 "--exclude-path", "/api/v1/session",
                 "--phases", "examples,coverage,fuzzing", "--max-examples", "12", "--max-time", "40", "--seed", "38",
                 # One worker: CPython 3.11 may fail in ast.parse when two threads are in it (its issue 106905).
-                "--generation-deterministic", "--request-timeout", "30", "--workers", "1",
+                "--generation-deterministic", "--request-timeout", "60", "--workers", "1",
                 # An empty page of events may be held back for 25 seconds.
-                "--max-response-time", "28",
+                "--max-response-time", "50",
                 "--warnings", "off", "--output-truncate", "true",
             ],
             capture_output=True, text=True, timeout=280, cwd=tmp_path,

