@@ -69,6 +69,27 @@ def test_fits_a_small_phone(open_page, things, role, path):
     assert not [key for key in KEYS if key in shown]
 
 
+@pytest.mark.parametrize(("role", "path", "field"), [(None, "/sign-in", "#password"), ("station", "/station/new", "#patient-name")])
+def test_the_enter_key_waits_for_the_script(browser, people, server, role, path, field):
+    """On a bad link one types faster than scripts come. A browser that sent the form by itself would name all of it in the address."""
+    context = browser.new_context(service_workers="block", **PHONE)
+    if role:
+        context.add_cookies([{"name": "hoichan_session", "value": getattr(people, role).token, "url": server.origin}])
+    page, held, is_open = context.new_page(), [], []
+    page.route("**/*.js", lambda route: route.continue_() if is_open else held.append(route))
+    page.goto(server.origin + path, wait_until="commit")
+    page.fill(field, "Lê Thị Kín")
+    page.press(field, "Enter")
+    expect(page.get_by_test_id("submit")).to_be_disabled()
+    assert held and page.url == server.origin + path
+    is_open.append(True)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_test_id("submit")).to_be_enabled()
+    assert page.input_value(field) == "Lê Thị Kín" and page.url == server.origin + path
+    context.close()
+
+
 @pytest.mark.parametrize(("role", "path"), [("station", "/station/new"), ("dispatcher", "/dispatch"), ("specialist", "/consults/{inProgress}")])
 def test_a_first_visit_is_small(browser, people, server, things, role, path):
     """Bytes on the wire of the page and everything it needs, without the map, which comes after."""

@@ -40,6 +40,18 @@ import Testing
     #expect(called.text.contains("data-page=\"\(page.rawValue)\""))
   }
 
+  /// Sent before its script came, a form would put what was typed into the address: a password, a patient's name.
+  @Test(arguments: Page.allCases) func noFormIsSentByTheBrowser(page: Page) async throws {
+    let token = page == .signIn || page == .track ? nil : (page.role ?? .station).rawValue
+    let text = try await harness.call(.get, path(page), token: token).text
+    for form in text.split(separator: "<form ").dropFirst() where !form.hasPrefix("method=\"dialog\"") {
+      #expect(form.hasPrefix("method=\"post\""))
+      let buttons = form.split(separator: "</form>")[0].split(separator: "<button ").dropFirst()
+      let sending = buttons.compactMap { $0.split(separator: ">").first }.filter { !$0.contains("type=\"button\"") }
+      #expect(sending.count == 1 && sending.allSatisfy { $0.contains(" disabled") || $0.hasPrefix("disabled") })
+    }
+  }
+
   @Test(arguments: Page.allCases) func leadsStrangersToTheSignIn(page: Page) async throws {
     let called = try await harness.call(.get, path(page))
     guard page != .signIn, page != .track else { return #expect(called.status == 200) }

@@ -3,7 +3,7 @@
 import { get, post, request } from './api.js';
 import { ask } from './ask.js';
 import { copy } from './copy.js';
-import { announce, button, byId, el, fill, show, whileBusy } from './dom.js';
+import { announce, button, byId, el, fill, onSubmit, show, whileBusy } from './dom.js';
 import { clearErrors, readForm, showProblem } from './forms.js';
 import { dateTime } from './format.js';
 import { uuid7 } from './ids.js';
@@ -98,8 +98,7 @@ async function test(webhook) {
 // ---- a new one ----
 
 const form = byId('webhook-form');
-form.addEventListener('submit', (event) => {
-  event.preventDefault();
+onSubmit(form, () => {
   whileBusy(form.querySelector('.primary'), async () => {
     clearErrors(form);
     try {

@@ -5,7 +5,7 @@ import { loadWebhooks } from './admin-webhooks.js';
 import { all, get, post, query, request } from './api.js';
 import { ask } from './ask.js';
 import { copy } from './copy.js';
-import { announce, button, byId, el, fill, show, whileBusy } from './dom.js';
+import { announce, button, byId, el, fill, onSubmit, show, whileBusy } from './dom.js';
 import { clearErrors, readForm, showProblem } from './forms.js';
 import { dateTime } from './format.js';
 import { uuid7 } from './ids.js';
@@ -88,8 +88,7 @@ function grantForm(name, create) {
   const list = byId(`${name}-grants`);
   list.append(grantRow());
   byId(`${name}-add-grant`).addEventListener('click', () => list.append(grantRow()));
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     whileBusy(form.querySelector('.primary'), async () => {
       clearErrors(form);
       nameGrants(list);

@@ -1,7 +1,7 @@
 // The access log, for the auditor: who looked at what, when.
 
 import { get, query } from './api.js';
-import { byId, el, fill, show, text, whileBusy } from './dom.js';
+import { byId, el, fill, onSubmit, show, text, whileBusy } from './dom.js';
 import { dateTime, timeWithSeconds, date } from './format.js';
 import { loading } from './shell.js';
 import { label, t } from './texts.js';
@@ -37,9 +37,6 @@ function filterLink(words, field, value) {
   return el('button', { type: 'button', class: 'link', on: { click: () => { byId(field).value = value; loading(() => load()); } } }, words);
 }
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault();
-  whileBusy(form.querySelector('.primary'), () => loading(() => load()));
-});
+onSubmit(form, () => whileBusy(form.querySelector('.primary'), () => loading(() => load())));
 byId('audit-more').addEventListener('click', (event) => whileBusy(event.currentTarget, () => loading(() => load(next))));
 loading(() => load());

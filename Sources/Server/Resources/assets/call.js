@@ -1,7 +1,7 @@
 // The call's page: check the devices, join, talk, hang up, or go on by another way when the link gives out.
 
 import { get } from './api.js';
-import { announce, button, byId, el, fill, show, text, whileBusy } from './dom.js';
+import { announce, button, byId, el, fill, onSubmit, show, text, whileBusy } from './dom.js';
 import { stateChip, urgencyChip } from './chips.js';
 import { move } from './consult-actions.js';
 import { follow } from './feed.js';
@@ -245,8 +245,7 @@ function chatLine(name, words, own = false) {
   byId('chat').scrollTop = byId('chat').scrollHeight;
 }
 
-byId('chat-form').addEventListener('submit', (event) => {
-  event.preventDefault();
+onSubmit(byId('chat-form'), () => {
   const words = byId('chat-text').value.trim();
   if (!words || !room?.joined) return;
   room.send({ op: 'chat', text: words });

@@ -51,6 +51,18 @@ export function button(label, action, props = {}) {
   return el('button', { type: 'button', ...props, on: { click: (event) => whileBusy(event.currentTarget, action) } }, label);
 }
 
+/**
+ * What a form does when it is sent. Until then its button is disabled in the template, which also stops the enter key:
+ * a browser that sends the form by itself leaves the page and what was typed.
+ */
+export function onSubmit(form, action) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    action();
+  });
+  form.querySelector('button:not([type])').disabled = false;
+}
+
 /** Not `disabled`: that would throw the keyboard's place away. */
 export async function whileBusy(control, action) {
   if (control.getAttribute('aria-busy') === 'true') return;

@@ -1,7 +1,7 @@
 // The outcome: written into a draft that survives, sent once, read again before it is signed.
 
 import { get, insist, post, request } from './api.js';
-import { announce, button, byId, el, fill, show, text, whileBusy } from './dom.js';
+import { announce, button, byId, el, fill, onSubmit, show, text, whileBusy } from './dom.js';
 import { bindDraft, Draft, fillForm, formValues } from './draft.js';
 import { clearErrors, markField, readForm, showProblem } from './forms.js';
 import { dateTime, time, toLocal } from './format.js';
@@ -19,10 +19,7 @@ export class Outcome {
     byId('add-diagnosis').addEventListener('click', () => addDiagnosis().querySelector('input').focus());
     byId('add-issue').addEventListener('click', () => addIssue().querySelector('textarea').focus());
     byId('sign').addEventListener('click', (event) => whileBusy(event.currentTarget, () => this.sign()));
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      whileBusy(byId('conclude'), () => this.send());
-    });
+    onSubmit(form, () => whileBusy(byId('conclude'), () => this.send()));
   }
 
   update(consult) {

@@ -1,14 +1,13 @@
 // Sign-in. The answer sets the cookie; where to go next is only ever a path of this server.
 
 import { post, Problem } from './api.js';
-import { byId, whileBusy } from './dom.js';
+import { byId, onSubmit, whileBusy } from './dom.js';
 import { clearErrors, showProblem } from './forms.js';
 import { t } from './texts.js';
 
 const form = byId('sign-in');
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault();
+onSubmit(form, () => {
   whileBusy(form.querySelector('button'), async () => {
     clearErrors(form);
     if (!form.checkValidity()) {

@@ -1,6 +1,6 @@
 // A new request. It lives on the device from the first letter until the server has it.
 
-import { byId, announce, show, text } from './dom.js';
+import { announce, byId, onSubmit, show, text } from './dom.js';
 import { bindDraft, Draft, fillForm, formValues } from './draft.js';
 import { facilityPicker } from './facility-picker.js';
 import { clearErrors, markField, readForm, showProblem } from './forms.js';
@@ -33,8 +33,7 @@ showOutbox(outbox, (entry) => {
   bringBack(entry);
 });
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault();
+onSubmit(form, () => {
   clearErrors(form);
   if (!complete()) return;
   const body = { id: uuid7(), ...readForm(form) };

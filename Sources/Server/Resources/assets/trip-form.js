@@ -1,7 +1,7 @@
 // A new trip. The origin is typed, picked from the facilities, or pointed at on the map.
 
 import { all, get, insist, post } from './api.js';
-import { announce, byId, el, show, text, whileBusy } from './dom.js';
+import { announce, byId, el, onSubmit, show, text, whileBusy } from './dom.js';
 import { facilityPicker } from './facility-picker.js';
 import { clearErrors, markField, readForm, showProblem } from './forms.js';
 import { uuid7 } from './ids.js';
@@ -18,10 +18,7 @@ export class TripForm {
     this.origin = facilityPicker(byId('trip-origin'));
     toggle.addEventListener('click', () => this.open(form.hidden));
     byId('trip-origin').addEventListener('change', () => this.useOrigin());
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      whileBusy(form.querySelector('[data-testid=create-trip]'), () => this.send());
-    });
+    onSubmit(form, () => whileBusy(form.querySelector('[data-testid=create-trip]'), () => this.send()));
   }
 
   async open(visible, consults = this.consults) {
