@@ -138,3 +138,20 @@ def test_the_auditor_sees_who_looked(open_page, people):
     expect(rows.filter(has_not_text=consult)).to_have_count(0)
     seen = rows.evaluate_all("rows => rows.map((row) => Number(row.dataset.seq))")
     assert seen == sorted(seen, reverse=True) and len(set(seen)) == len(seen)
+
+
+def test_a_late_answer_does_not_replace_what_was_asked_for_since(open_page, people):
+    consult = consult_in(people, "assigned")
+    people.specialist.fetch(f"/consults/{consult}")
+    page, held = open_page("auditor", "/audit"), []
+    page.wait_for_load_state("networkidle")
+    page.route("**/access-log*", lambda route: route.continue_() if held else held.append(route))
+    page.reload(wait_until="domcontentloaded")
+    page.get_by_test_id("audit-subject").fill(f"consults/{consult}")
+    page.get_by_test_id("audit-search").click()
+    rows = page.get_by_test_id("access-row")
+    expect(rows.filter(has_text=people.specialist.person["name"]).first).to_be_visible()
+    with page.expect_response("**/access-log*"):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(rows.filter(has_not_text=consult)).to_have_count(0)

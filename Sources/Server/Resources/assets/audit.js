@@ -9,10 +9,14 @@ import { label, t } from './texts.js';
 const form = byId('search');
 let next;
 let count = 0;
+let latest = 0;
 
 async function load(after) {
+  const turn = latest += 1;
   const values = Object.fromEntries(new FormData(form));
   const page = await get(`/access-log${query({ person: values.person.trim(), subject: values.subject.trim(), limit: 100, after })}`);
+  // An answer that was overtaken by a newer question is dropped.
+  if (turn !== latest) return;
   next = page.next;
   count = (after ? count : 0) + page.items.length;
   if (!after) fill(byId('entries'));
