@@ -78,7 +78,9 @@ extension CallRooms {
 
   /// Hears another node: what its sockets say to a room here, or what a room there says to a socket here.
   func hear(_ message: JSON, from node: String) {
-    guard let op = message["op"]?.string, let number = message["link"]?.int else { return }
+    guard let op = message["op"]?.string else { return }
+    if op == "lost" { return dropSockets(awayAt: node) }
+    guard let number = message["link"]?.int else { return }
     let link = Int(number)
     switch op {
     case "say": said(message, RemoteLink(node: node, link: link))
@@ -156,14 +158,24 @@ extension CallRooms {
     }
   }
 
-  /// What the nodes said to each other may be lost: both sides' participants come again and resume.
+  /// What the nodes said to each other may be lost: both sides' participants come again and resume. So do those who
+  /// came to another node while this one did not listen yet, of whom it knows nothing.
   func dropRemoteLinks() {
     let (away, remote) = state.withLock { (Array($0.away.keys), Array($0.remoteLinks)) }
+    coordinator.store.peers.tell(PeerMessage(.call, ["op": "lost"]), to: nil)
     for link in away { sendAway(link) }
     for (link, known) in remote {
       sendAway(known.link)
       forget(link, known)
     }
+  }
+
+  /// That node has not heard what these sockets said.
+  private func dropSockets(awayAt node: String) {
+    let links = state.withLock { state in
+      state.away.filter { if case .elsewhere(node, _) = $0.value.place { true } else { false } }.keys
+    }
+    for link in links { sendAway(link) }
   }
 
   func tell(_ node: String, _ body: JSON) { coordinator.store.peers.tell(PeerMessage(.call, body), to: node) }

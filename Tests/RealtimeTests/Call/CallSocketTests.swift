@@ -227,6 +227,25 @@ import Testing
     }
   }
 
+  /// It came here and spoke to the other node before that one listened.
+  @Test func whoIsUnknownWhereTheRoomIsComesAgain() async throws {
+    let site = try await Site()
+    let consult = try await site.consult()
+    try await SiteServer.run(site) { server in
+      let nurse = try await server.socket("/call/\(consult)?as=nurse")
+      try await nurse.say(["op": "ping"])
+      _ = try await nurse.json(op: "pong")
+      site.rooms.state.withLock { state in
+        for link in state.wires.keys { state.away[link] = (consult, .elsewhere(node: "host", term: 1)) }
+      }
+      site.rooms.hear(["op": "lost"], from: "another")
+      try await nurse.say(["op": "ping"])
+      _ = try await nurse.json(op: "pong")
+      site.rooms.hear(["op": "lost"], from: "host")
+      #expect(try await nurse.closing() == .close(.goingAway, reason: "come again"))
+    }
+  }
+
   @Test func presenceIsShownToWhoWatches() async throws {
     let site = try await Site()
     let consult = try await site.consult()
