@@ -180,7 +180,7 @@ def come_back(seat, caller) -> Seat:
     """As a page does: again and again, with the seat's token, until somebody has it."""
     def attempt():
         try:
-            return Seat(caller, seat.consult, resume=seat.token)
+            return Seat(caller, seat.consult, resume=seat.token, patience=5)
         except (OSError, AssertionError, InvalidHandshake, WebSocketException, TimeoutError):
             return None  # Not yet: the room is on its way to another node.
 

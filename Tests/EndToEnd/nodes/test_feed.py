@@ -126,6 +126,7 @@ def test_a_reader_moves_on_when_its_node_stops(new_nodes):
         feed.ready()
         threads = write_at([first, first], at_a, rounds=30)
         feed.wait(lambda _: len(feed.events) > 5, "some events")
+        stream.wait(lambda _: len(stream.cloud_events()) > 5, "some events of the stream")
         assert second.stop() == 0
         assert feed.wait_closed() == 1001
         assert feed.frames[-1]["kind"] == "bookmark"

@@ -37,7 +37,7 @@ class Followers:
         for stream in self.streams:
             eventually(lambda: stream.ended, "the end of the event stream", SOON)
         for caller in self.callers:
-            problem(caller.get("/session"), "unauthenticated")
+            eventually(lambda: problem(caller.get("/session"), "unauthenticated"), "the end everywhere", SOON)
         for feed in self.feeds:
             feed.close()
         for stream in self.streams:
@@ -75,7 +75,7 @@ def test_a_revoked_token_is_nobody_everywhere(pair, at_a):
         assert feed.wait_closed(SOON) == 4401
         feed.close()
     for node in pair:
-        problem(Api(node, token).get("/events", limit=1), "unauthenticated")
+        eventually(lambda: problem(Api(node, token).get("/events", limit=1), "unauthenticated"), "the end everywhere", SOON)
 
 
 def test_lost_grants_count_at_both(pair, at_a):

@@ -1,15 +1,16 @@
 """A seat in a consult's call: joined, talked from, lost and claimed again."""
 from .sockets import Call
+from .waiting import PATIENCE
 
 
 class Seat:
     """One joined side of a call."""
 
-    def __init__(self, caller, consult, resume=None):
+    def __init__(self, caller, consult, resume=None, patience: float = PATIENCE):
         self.caller, self.consult = caller, consult
         self.call = Call(caller, consult)
         try:
-            self.joined = self.call.join(resume)
+            self.joined = self.call.join(resume, patience)
         except AssertionError:
             self.call.close()
             raise

@@ -152,9 +152,9 @@ class Call(Socket):
     def hold(self, frame: dict):
         described.told(frame)
 
-    def join(self, resume=None) -> dict:
+    def join(self, resume=None, patience: float = PATIENCE) -> dict:
         self.send({"op": "join", "resume": resume} if resume else {"op": "join"})
-        answer = self.wait(lambda frames: next((f for f in frames if f.get("op") in ("joined", "error")), None), "joined")
+        answer = self.wait(lambda frames: next((f for f in frames if f.get("op") in ("joined", "error")), None), "joined", patience)
         assert answer["op"] == "joined", answer
         return answer
 
