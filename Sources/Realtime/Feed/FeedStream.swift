@@ -40,6 +40,8 @@ package struct FeedStream: Sendable {
       return try await writer.write(Self.gap(gap, subscription.bounds))
     }
     let signal = StreamSignal(channel, hub.backlog)
+    let input = InputWatch { signal.end(.left) }
+    try await channel.pipeline.addHandler(input, position: .first)
     hub.metrics.subscribed(.stream)
     hub.add(signal)
     if subscription.isOutdated { signal.end() }
@@ -47,6 +49,7 @@ package struct FeedStream: Sendable {
     defer {
       hub.sessions.unwatch(watch)
       hub.remove(signal)
+      channel.pipeline.removeHandler(input, promise: nil)
       hub.metrics.unsubscribed(.stream, signal.reason ?? .left)
     }
     do {
@@ -79,7 +82,7 @@ package struct FeedStream: Sendable {
       told = ContinuousClock.now
     }
     var ahead: ArraySlice<FeedItem> = []
-    repeat {
+    while true {
       while !signal.isEnded {
         if ahead.isEmpty { ahead = try await hub.items(after: position.seq)[...] }
         let stretch = Array(ahead.prefix(Limits.feedPage))
@@ -98,7 +101,8 @@ package struct FeedStream: Sendable {
         told = ContinuousClock.now
       }
       try await keepAlive()
-    } while await wakes.next() != nil
+      guard !signal.isEnded, await wakes.next() != nil else { return }
+    }
   }
 
   // MARK: The wire
@@ -134,7 +138,7 @@ final class StreamSignal: Sendable {
     (wakes, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  var isEnded: Bool { ended.load(ordering: .acquiring) || !channel.isActive }
+  var isEnded: Bool { ended.load(ordering: .acquiring) }
 
   /// Why it ended, if that was this server's doing.
   var reason: FeedEnd? { firstReason.withLock { $0 } }

@@ -106,22 +106,3 @@ private final class PageWait: Sendable {
     signal.end()
   }
 }
-
-/// Notices that the client has gone, or has closed its side: the loop behind sees it only after the answer.
-private final class InputWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
-  typealias InboundIn = ByteBuffer
-
-  private let onEnd: @Sendable () -> Void
-
-  init(onEnd: @escaping @Sendable () -> Void) { self.onEnd = onEnd }
-
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if event as? ChannelEvent == .inputClosed { onEnd() }
-    context.fireUserInboundEventTriggered(event)
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    onEnd()
-    context.fireChannelInactive()
-  }
-}

@@ -91,14 +91,16 @@ import Testing
     }
   }
 
-  /// A client that went while nothing had to be written to it.
-  @Test func whoIsGoneIsSearchedForNoMore() async throws {
-    let (site, channel) = (try await Site(), NIOAsyncTestingChannel())
-    try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
-    let signal = StreamSignal(channel, site.hub.backlog)
-    #expect(!signal.isEnded)
-    try await channel.close()
-    #expect(signal.isEnded)
+  @Test func endsWithItsClient() async throws {
+    let site = try await Site()
+    try await SiteServer.run(site) { server in
+      try await Stream.open(server, "/stream") { stream in
+        _ = try await stream.block()
+        #expect(site.hub.metrics.openCount == 1)
+      }
+      // Nothing is logged that would have to be written to it.
+      try await eventually { site.hub.metrics.openCount == 0 }
+    }
   }
 
   @Test func whoCameWhileTheLogWasRewoundComesAgain() async throws {
