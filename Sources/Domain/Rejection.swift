@@ -55,6 +55,13 @@ package struct Rejection: Error, Sendable, Equatable {
   }
 }
 
+extension Rejection: CustomStringConvertible {
+  /// One line of a log.
+  package var description: String {
+    fields.reduce("\(code.rawValue): \(detail)") { "\($0) \($1.pointer) \($1.code): \($1.detail)" }
+  }
+}
+
 extension Rejection {
   package static let notFound = Rejection(.notFound, "There is nothing here that you may see.")
   package static let forbidden = Rejection(.forbidden, "You may see this, but not do this.")
