@@ -82,11 +82,7 @@ import Testing
     let site = try await Site(grace: .milliseconds(200))
     let consult = try await site.consult()
     try await SiteServer.run(site) { server in
-      let nurse = try await server.socket("/call/\(consult)?as=nurse")
-      _ = try await nurse.join()
-      let doctor = try await server.socket("/call/\(consult)?as=doctor")
-      _ = try await doctor.join()
-      _ = try await nurse.json(op: "roster")
+      let (nurse, doctor) = try await server.pair(in: consult)
       try await doctor.drop()
       let alone = try await nurse.json(op: "roster")
       #expect(alone["members"] == [])
@@ -140,11 +136,7 @@ import Testing
     let consult = try await site.consult()
     let caller = try await site.caller("doctor")
     try await SiteServer.run(site) { server in
-      let nurse = try await server.socket("/call/\(consult)?as=nurse")
-      _ = try await nurse.join()
-      let doctor = try await server.socket("/call/\(consult)?as=doctor")
-      _ = try await doctor.join()
-      _ = try await nurse.json(op: "roster")
+      let (nurse, doctor) = try await server.pair(in: consult)
       site.hub.sessionEnded(caller.sessionId)
       #expect(try await doctor.closing() == .close(.signInEnded, reason: "signed out"))
       let alone = try await nurse.json(op: "roster")
@@ -215,11 +207,7 @@ import Testing
     let consult = try await site.consult()
     let caller = try await site.caller("doctor")
     try await SiteServer.run(site) { server in
-      let nurse = try await server.socket("/call/\(consult)?as=nurse")
-      _ = try await nurse.join()
-      let doctor = try await server.socket("/call/\(consult)?as=doctor")
-      _ = try await doctor.join()
-      _ = try await nurse.json(op: "roster")
+      let (nurse, doctor) = try await server.pair(in: consult)
       _ = try await site.coordinator.move(Call(caller), consult: consult, .decline, ["reason": "Bận mổ"])
       #expect(try await doctor.closing() == .close(.notAllowed, reason: "not your call any more"))
       let alone = try await nurse.json(op: "roster")
@@ -294,6 +282,18 @@ extension Site {
         try await Task.sleep(for: .milliseconds(10))
       }
     }
+  }
+}
+
+extension SiteServer {
+  /// Both sides of a consult, who see each other.
+  fileprivate func pair(in consult: String) async throws -> (nurse: SocketClient, doctor: SocketClient) {
+    let nurse = try await socket("/call/\(consult)?as=nurse")
+    _ = try await nurse.join()
+    let doctor = try await socket("/call/\(consult)?as=doctor")
+    _ = try await doctor.join()
+    _ = try await nurse.json(op: "roster")
+    return (nurse, doctor)
   }
 }
 
