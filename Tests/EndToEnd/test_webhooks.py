@@ -252,6 +252,11 @@ def test_a_day_of_failures_pauses_it(new_server, receiver):
     people = sign_in_all(server)
     paused = eventually(lambda: (now := shown(people.admin, made))["state"] == "paused" and now, "the pause")
     assert paused["pauseReason"] == "failing" and paused["lastStatus"] == 500 and paused["failingSince"]
+    # It stays paused over another start, and goes on behind what was not taken once somebody resumes it.
+    server.stop()
+    server.start()
+    people = sign_in_all(server)
+    assert shown(people.admin, made) == paused
     receiver.answer = lambda _: 200
     good(people.admin.patch(f"/webhooks/{made['id']}", {"state": "active"}), 200)
     log = log_behind(people, made)

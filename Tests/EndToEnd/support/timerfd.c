@@ -8,5 +8,3 @@
 int timerfd_settime(int timer, int flags, const struct itimerspec *new, struct itimerspec *old) {
   return (int)syscall(SYS_timerfd_settime, timer, flags, new, old);
 }
-
-int timerfd_gettime(int timer, struct itimerspec *now) { return (int)syscall(SYS_timerfd_gettime, timer, now); }
