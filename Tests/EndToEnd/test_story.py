@@ -52,7 +52,7 @@ def test_from_request_to_signed_outcome(open_page, people, way):
     for page in (station, specialist):
         page.get_by_test_id("join").click()
     media = both_see_and_hear([station, specialist])
-    assert all(one["relayed"] for one in media) == (way == "relay"), media
+    assert [{kind == "relay" for kind in one["ways"]} for one in media] == [{way == "relay"}] * 2, media
     specialist.get_by_test_id("action-start").click()
     eventually(
         lambda: people.station.fetch(f"/consults/{consult}")["state"] == "inProgress", patience=30, what="the start"

@@ -37,17 +37,22 @@ def open_signed_in(visits, username, path, device, origin=None, **options):
 
 
 def media_of(page) -> dict:
-    """What the page's peer connections received so far, and by which kind of candidate."""
+    """What the page's peer connections received so far, and the kinds of candidate by which they send.
+
+    The transport names its pair from the first packet on. The pair's own `nominated` and `state` come later than the
+    picture: the side that is controlled hears the other before its own check was answered.
+    """
     return page.evaluate(
         """async () => {
-          const result = { frames: 0, audio: 0, relayed: false };
+          const result = { frames: 0, audio: 0, ways: [] };
           for (const peer of window.hoichanCall.peers) {
             const stats = await peer.getStats();
             for (const report of stats.values()) {
               if (report.type === "inbound-rtp" && report.kind === "video") result.frames += report.framesDecoded ?? 0;
               if (report.type === "inbound-rtp" && report.kind === "audio") result.audio += report.bytesReceived ?? 0;
-              if (report.type === "candidate-pair" && report.nominated && report.state === "succeeded") {
-                result.relayed ||= stats.get(report.localCandidateId)?.candidateType === "relay";
+              if (report.type === "transport" && report.selectedCandidatePairId) {
+                const pair = stats.get(report.selectedCandidatePairId);
+                result.ways.push(stats.get(pair.localCandidateId).candidateType);
               }
             }
           }
@@ -57,13 +62,13 @@ def media_of(page) -> dict:
 
 
 def both_see_and_hear(pages) -> list:
-    """Waits until each page has received more picture and sound than when it was asked."""
+    """Waits until each page has received more picture and sound than when it was asked, and by a pair it names."""
     before = [media_of(page) for page in pages]
 
     def received():
         media = [media_of(page) for page in pages]
         more = [one["frames"] > old["frames"] and one["audio"] > old["audio"] for one, old in zip(media, before)]
-        return media if all(more) else None
+        return media if all(more) and all(one["ways"] for one in media) else None
 
     return eventually(received, patience=60, what="both sides to decode video frames and hear audio")
 
