@@ -139,9 +139,10 @@ def test_a_receiver_that_is_down_and_comes_back(local, receiver, webhook):
     receiver.wait_for(1)
     receiver.down()
     consult_in(local, "cancelled")
-    failing = eventually(lambda: (now := shown(local.admin, made))["failingSince"] and now, "the failure")
+    # PostgreSQL numbers an event a moment behind its answer, and the failure may be older than the last of them.
+    failing = eventually(lambda: (now := shown(local.admin, made))["failingSince"] and now["behind"] >= 2 and now, "the failure")
     assert failing["state"] == "active" and failing["lastError"] in ("unreachable", "closed") and failing["nextAttemptAt"]
-    assert failing["attempts"] >= 1 and failing["behind"] >= 2
+    assert failing["attempts"] >= 1
     receiver.up()
     log = log_behind(local, made)
     # By itself, after its wait.

@@ -102,7 +102,9 @@ def test_clients_of_python_and_browsers_read_it(people):
         consult = consult_in(people, "signed")
         for feed in (packed, plain):
             feed.event("consult.signed", consult)
-        assert packed.events == plain.events
+        # Others' trips may have fallen silent between the one's subscription and the other's.
+        told = [[event for event in feed.events if consult in event["subject"]] for feed in (packed, plain)]
+        assert told[0] == told[1] and len(told[0]) > 1
 
 
 # Handshakes

@@ -24,7 +24,7 @@ def test_a_record_looked_at_through_both_nodes(at_a, at_b):
     # An entry that came twice must not stand in the way of what comes behind it.
     with Feed(at_b.monitor, after=before) as feed:
         count = len(consults) * (1 + len(MOVES))
-        feed.wait(lambda _: len(feed.events) >= count, f"{count} events", patience=15)
+        feed.wait(lambda _: len(feed.events) >= count, f"{count} events", patience=60)
         assert_exactly_once_in_order(feed.events, [event for _, event in read_log(at_a.monitor, after=before)])
     entries = all_items(at_a.auditor, "/access-log", limit=500)
     looks = [entry["subject"] for entry in entries if entry["personId"] == at_a.specialist.person["id"]]

@@ -24,9 +24,10 @@ def test_several_nodes_start_at_once_on_an_empty_database(new_nodes, empty, tmp_
     file.write_text("code,name,kind,parent,lat,lon,phone\n38000,Thanh Hóa,province,,19.8,105.7,\n38001,Trạm y tế Một,station,38000,19.8,105.7,\n")
     nodes[0].command("import", "facilities", file)
     nodes[1].command("user", "add", "tram-mot", "--name", "Trạm Một", "--role", "station", "--facility", "38001", input="a-long-password-1\n")
-    consults = [request_consult(sign_in(node, "tram-mot", "a-long-password-1"))["id"] for node in nodes]
-    for node in nodes:
-        caller = sign_in(node, "tram-mot", "a-long-password-1")
+    callers = [sign_in(node, "tram-mot", "a-long-password-1") for node in nodes]
+    # A node hears of the import within a moment; until then it knows no such station.
+    consults = [eventually(lambda: request_consult(caller)["id"], "the station at each node") for caller in callers]
+    for caller in callers:
         for consult in consults:
             good(caller.get(f"/consults/{consult}"), 200)
     nodes[2].command("verify")
