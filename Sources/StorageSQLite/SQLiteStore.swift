@@ -11,6 +11,8 @@ package final class SQLiteStore: Store {
   private let writer: Writer
   private let readers: Readers
   private let checkpointer: Checkpointer
+  private let queues: [DatabaseQueue]
+  private let logger: Logger
   private let listeners: Listeners<StoreChange>
   private let locks: [DataLock]
   private let isClosed = Atomic<Bool>(false)
@@ -36,12 +38,16 @@ package final class SQLiteStore: Store {
       logger.info("schema brought up to date", metadata: ["migration": "\(migration.number) \(migration.name)"])
     }
     listeners = Listeners()
-    checkpointer = Checkpointer(queue: try open("checkpoint"), logger: logger)
+    let second = try open("checkpoint")
+    let reading = try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) }
+    self.logger = logger
+    // The last to be closed may write, and so takes what is left of the log into the database.
+    queues = reading + [second, first]
+    checkpointer = Checkpointer(queue: second, logger: logger)
     writer = Writer(
       queue: first, checkpointer: checkpointer, logger: logger, busyTimeoutMilliseconds: busyTimeoutMilliseconds,
       changed: listeners.tell)
-    readers = Readers(
-      queues: try (0..<Limits.readConnections).map { try open("reader-\($0)", readOnly: true) })
+    readers = Readers(queues: reading)
     checkpointer.start()
     writer.start()
     readers.start()
@@ -49,12 +55,19 @@ package final class SQLiteStore: Store {
 
   deinit { close() }
 
-  /// Lets what waits be written and ends the threads; safe to call twice.
+  /// Lets what waits be written, ends the threads and closes the files; safe to call twice.
   package func close() {
     guard !isClosed.exchange(true, ordering: .sequentiallyConsistent) else { return }
     readers.stop()
     writer.stop()
     checkpointer.stop()
+    for queue in queues {
+      do {
+        try queue.close()
+      } catch {
+        logger.warning("a connection stays open", metadata: ["error": "\(error)"])
+      }
+    }
   }
 
   package static let metricDescriptions = [
@@ -133,7 +146,7 @@ package final class SQLiteStore: Store {
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { database in
       if !readOnly {
-        try database.execute(sql: "PRAGMA journal_mode = WAL")
+        try useLog(database, busyTimeoutMilliseconds)
         try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
       }
       try database.execute(sql: "PRAGMA temp_store = MEMORY")
@@ -148,6 +161,19 @@ package final class SQLiteStore: Store {
       guard mode == 2 else { throw StoreFailure("synchronous is \(mode ?? -1), not FULL") }
     }
     return queue
+  }
+
+  /// Makes it a database with a write-ahead log, which a new one is not. SQLite reads the header first and does not wait
+  /// for who comes in between (its busy handler is for those who hold nothing yet), so it is asked again.
+  private static func useLog(_ database: Database, _ busyTimeoutMilliseconds: Int) throws {
+    let deadline = ContinuousClock.now + .milliseconds(busyTimeoutMilliseconds)
+    while true {
+      do {
+        return try database.execute(sql: "PRAGMA journal_mode = WAL")
+      } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline {
+        Thread.sleep(forTimeInterval: 0.01)
+      }
+    }
   }
 
   private static func migrate(_ database: Database) throws -> [Migration] {

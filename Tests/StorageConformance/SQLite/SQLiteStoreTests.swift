@@ -376,6 +376,25 @@ import Testing
     }
   }
 
+  /// SQLite does not wait for who holds a new file while it is made one with a log; several that start at once would
+  /// fail.
+  @Test func waitsForWhoHoldsANewFile() async throws {
+    try await withFolder { folder async throws in
+      let path = folder + "/hoichan.sqlite"
+      var configuration = Configuration()
+      configuration.allowsUnsafeTransactions = true
+      let other = try DatabaseQueue(path: path, configuration: configuration)
+      try other.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
+      let begun = ContinuousClock.now
+      let refusal = #expect(throws: DatabaseError.self) {
+        try SQLiteStore(path: path, logger: .silent, busyTimeoutMilliseconds: 200)
+      }
+      #expect(refusal?.resultCode == .SQLITE_BUSY && ContinuousClock.now - begun >= .milliseconds(200))
+      try other.inDatabase { try $0.execute(sql: "COMMIT") }
+      try SQLiteStore(path: path, logger: .silent).close()
+    }
+  }
+
   @Test func severalMayOpenANewDatabaseAtOnce() async throws {
     try await withFolder { folder async throws in
       let path = folder + "/new/hoichan.sqlite"
