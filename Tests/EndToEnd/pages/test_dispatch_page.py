@@ -3,7 +3,7 @@ import datetime
 
 from conftest import sign_in_all
 from playwright.sync_api import expect
-from support.care import hospital, request_consult
+from support.care import hospital, move, request_consult
 from support.clock import ahead
 from support.visits import Visits
 from support.waiting import eventually
@@ -45,6 +45,47 @@ def test_an_unanswered_request_rings_until_it_is_answered(browser, new_server):
         expect(row_of(desk, "overdue", consult)).to_have_count(0)
     finally:
         visits.close()
+
+
+def test_a_press_outlives_what_is_drawn_under_it(open_page, people):
+    """Another request comes between the moment a finger goes down on a button and the moment it is lifted."""
+    page = open_page("specialist", "/specialist", clock=True)
+    frames = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    page.reload()
+
+    def look(words):
+        """The feed has said so, and the page has looked again and drawn its lists: only then it asks for the day's hours."""
+        eventually(lambda: page.evaluate("true") and any(words in str(frame) for frame in frames), f"{words} from the feed")
+        with page.expect_response(lambda answer: "/schedule?" in answer.url):
+            page.clock.run_for(300)
+
+    look("ready")
+    first = request_consult(people.station)["id"]
+    look(first)
+    accept = row_of(page, "request", first).get_by_test_id("accept")
+    accept.hover()
+    page.mouse.down()
+    second = request_consult(people.station)["id"]
+    look(second)
+    page.mouse.up()
+    page.wait_for_url(f"**/consults/{first}")
+    assert people.station.fetch(f"/consults/{first}")["state"] == "assigned"
+
+    # Who never lifts it sees what is new nevertheless, a second later.
+    page.go_back()
+    look("ready")
+    row_of(page, "request", second).get_by_test_id("accept").hover()
+    page.mouse.down()
+    third = request_consult(people.station)["id"]
+    look(third)
+    expect(row_of(page, "request", third)).to_have_count(0)
+    page.clock.run_for(1000)
+    expect(row_of(page, "request", third)).to_be_visible()
+    page.mouse.move(0, 0)
+    page.mouse.up()
+    for consult in (first, second, third):
+        move(people.station, consult, "cancel")
 
 
 def test_a_trip_is_made_at_the_desk(open_page, people):

@@ -21,8 +21,42 @@ function append(node, children) {
   }
 }
 
+// What is under a finger, or under the key that presses it. It is not exchanged before it is let go: the press would
+// end on another control than it began on, and a browser then knows of no click.
+let pressed;
+let held;
+const put = new Map();
+for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, press, true);
+for (const type of ['pointerup', 'pointercancel', 'keyup']) document.addEventListener(type, letGo, true);
+
+function press({ type, key, target }) {
+  if (type === 'keydown' && key !== ' ') return;
+  pressed = target;
+  // Not for ever: a menu may have taken the end of the press, and what is shown must not grow old.
+  clearTimeout(held);
+  held = setTimeout(release, 1000);
+}
+
+function letGo() {
+  if (!pressed) return;
+  // A touch's click comes a little behind the finger.
+  clearTimeout(held);
+  held = setTimeout(release, 100);
+}
+
+function release() {
+  pressed = undefined;
+  const late = [...put];
+  put.clear();
+  for (const [node, children] of late) fill(node, children);
+}
+
 /** Replaces what a node holds. Whoever was on a control with a `data-key` stays on its successor. */
 export function fill(node, ...children) {
+  if (pressed && node.contains(pressed)) {
+    put.set(node, children);
+    return;
+  }
   const key = node.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   node.replaceChildren();
   append(node, children);

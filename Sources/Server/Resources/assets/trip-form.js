@@ -17,6 +17,7 @@ export class TripForm {
     this.destination = facilityPicker(byId('trip-destination'));
     this.origin = facilityPicker(byId('trip-origin'));
     toggle.addEventListener('click', () => this.open(form.hidden));
+    toggle.disabled = false;
     byId('trip-origin').addEventListener('change', () => this.useOrigin());
     onSubmit(form, () => whileBusy(form.querySelector('[data-testid=create-trip]'), () => this.send()));
   }
