@@ -31,6 +31,26 @@ def close(people, trip):
     pass_milestone(people.dispatcher, trip, "cancelled")
 
 
+def test_an_answer_that_was_overtaken_changes_nothing(open_page, people):
+    """The list was asked for before a press, and comes behind the answer to the press."""
+    page, trip = open_trip(open_page, people)
+    looks = []
+    page.route("**/api/v1/trips?*", lambda route: looks.append((route, route.fetch())))
+    page.reload()
+    eventually(lambda: page.evaluate("true") and looks, "the first look")
+    choose(page, trip)
+    button = page.get_by_test_id("milestone-acknowledged")
+    button.click()
+    expect(button).to_have_attribute("data-sent", "true")
+    route, answer = looks[0]
+    route.fulfill(response=answer)
+    # It looks again when it has shown that answer, since the press has made an event.
+    eventually(lambda: page.evaluate("true") and len(looks) > 1, "the next look")
+    assert button.get_attribute("data-sent") == "true"
+    page.unroute_all(behavior="ignoreErrors")
+    close(people, trip)
+
+
 def test_presses_in_a_dead_zone_arrive_in_order(open_page, people):
     page, trip = open_trip(open_page, people)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")

@@ -5,7 +5,7 @@ import { all, get, serverNow } from './api.js';
 import { ask } from './ask.js';
 import { announce, byId, el, fill, show, text } from './dom.js';
 import { Positions } from './crew-positions.js';
-import { Feed } from './feed.js';
+import { follow } from './feed.js';
 import { brief, wireNow } from './format.js';
 import { Outbox } from './outbox.js';
 import { me } from './shell.js';
@@ -38,9 +38,16 @@ function unfinished(trip) {
   return Boolean(step('handedOver')) && !step('atBase') && serverNow() - Date.parse(step('handedOver').at) < 3 * 3_600_000;
 }
 
+/** Answers overtake one another on a bad link: of a trip the later version counts. */
+function latest(trip) {
+  const known = trips.find((one) => one.id === trip.id);
+  return known?.version > trip.version ? known : trip;
+}
+
 async function load() {
   try {
-    trips = (await all('/trips', {}, 50)).filter(unfinished);
+    const answer = await all('/trips', {}, 50);
+    trips = answer.map(latest).filter(unfinished);
     await nameFacilities(trips);
     fresh = true;
     // For a reload in a dead zone: the trip's course, and nobody's name or home.
@@ -148,21 +155,17 @@ outbox.addEventListener('change', drawOutbox);
 outbox.addEventListener('sent', ({ detail: { entry, answer } }) => {
   if (entry.kind !== 'milestone') return;
   // The answer is the trip when the server gives it; else it is asked for.
-  if (answer?.id === entry.trip) trips = trips.map((trip) => (trip.id === answer.id ? answer : trip)).filter(unfinished);
-  else load();
+  if (answer?.id === entry.trip) trips = trips.map((trip) => (trip.id === answer.id ? latest(answer) : trip)).filter(unfinished);
+  else refresh();
   draw();
 });
 outbox.addEventListener('refused', ({ detail: { entry } }) => {
   // A position that the server will not have (the trip is over) is of no more use to anybody.
   if (entry.kind === 'positions') outbox.drop(entry.id);
-  load();
+  refresh();
 });
 
 byId('share').addEventListener('click', () => positions.toggle());
-new Feed({ types: 'trip.*' }, {
-  ready: load, event: () => load(), gap: (frame) => { load(); return frame.head; },
-});
 draw();
-load();
-setInterval(load, 60_000);
+const { refresh } = follow({ types: 'trip.*' }, load);
 outbox.wake();
