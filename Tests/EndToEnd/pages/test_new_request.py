@@ -55,6 +55,26 @@ def test_survives_a_reload_and_a_dead_link(open_page, people):
     assert page.evaluate("Object.keys(localStorage).filter((key) => /hoichan\\.(draft|out)\\./.test(key))") == []
 
 
+def test_what_was_typed_before_the_script_came_is_kept(open_page, people):
+    """On a bad link one types faster than scripts come."""
+    nurse = new_person(people, "station", [people.station.facility])
+    page = open_page(nurse, "/station/new", PHONE, service_workers="block")
+    fill_in(page)
+    is_kept = "(words) => Object.values(localStorage).some((value) => value.includes(words))"
+    page.wait_for_function(is_kept, arg=TYPED["field-situation"])
+    held, is_open = [], []
+    page.route("**/station-new.js", lambda route: route.continue_() if is_open else held.append(route))
+    page.goto(page.url, wait_until="commit")
+    eventually(lambda: page.evaluate("true") and held, "the script that is asked for")
+    page.get_by_test_id("field-patient-name").fill("Phạm Thị Mơ")
+    is_open.append(True)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_test_id("field-situation")).to_have_value(TYPED["field-situation"])
+    expect(page.get_by_test_id("field-patient-name")).to_have_value("Phạm Thị Mơ")
+    page.wait_for_function(is_kept, arg="Phạm Thị Mơ")
+
+
 def test_a_lost_answer_makes_no_second_request(open_page, people):
     """The server has it, the answer is lost: the page sends again under the same id, and there is one consult."""
     name = "Võ Văn Lặp"

@@ -20,6 +20,7 @@ let submitted;
 const pickStation = facilityPicker(byId('stationId'), { kind: 'station' });
 show(byId('station-field'), document.body.dataset.stations !== '1');
 
+const typed = formValues(form);
 bindDraft(form, draft, {
   kept(ok, at, restored) {
     const words = !ok ? t('new.notKept') : t(restored ? 'new.restored' : 'new.kept', { time: time(new Date(at)) });
@@ -27,6 +28,11 @@ bindDraft(form, draft, {
     byId('draft-state').classList.toggle('bad', !ok);
   },
 });
+// What was typed before this script came is newer than what was kept, and is kept from now on.
+if (Object.keys(typed).length > 0) {
+  fillForm(form, typed);
+  form.dispatchEvent(new Event('input'));
+}
 showOutbox(outbox, (entry) => {
   if (draft.content && !confirm(t('new.replaceDraft'))) return;
   form.reset();
