@@ -74,9 +74,8 @@ extension Coordinator {
   }
 
   /// Which of these sessions still hold; sockets ask twice a second.
-  package func liveSessions(_ ids: [String]) async throws -> Set<String> {
-    let now = now()
-    return try await store.read { try $0.liveSessions(ids, now: now) }
+  package func liveSessions(_ ids: [String], at now: Instant) async throws -> Set<String> {
+    try await store.read { try $0.liveSessions(ids, now: now) }
   }
 
   /// While this stays the same, a caller's grants mean the same.

@@ -85,7 +85,7 @@ package final class SessionWatch: Sendable {
     for session in expired { ended(session, reason: "sign-in expired") }
     for start in stride(from: 0, to: asked.count, by: Limits.sessionsPerRead) {
       let part = Array(asked[start..<min(asked.count, start + Limits.sessionsPerRead)])
-      let live = try await coordinator.liveSessions(part)
+      let live = try await coordinator.liveSessions(part, at: now)
       for session in part where !live.contains(session) { ended(session, reason: "sign-in ended") }
     }
   }

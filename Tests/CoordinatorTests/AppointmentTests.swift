@@ -3,7 +3,7 @@ import Domain
 import Storage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct AppointmentTests {
+@Suite(.timeLimit(.minutes(10))) struct AppointmentTests {
   private static let nine = World.nine
 
   private func taken(_ world: World, _ practitioner: String = "bs-01") async throws -> [Int64] {

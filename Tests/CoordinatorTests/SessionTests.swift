@@ -94,7 +94,8 @@ import Testing
       try await world.coordinator.signOut(caller)
       await #expect(throws: Rejection.self) { try await world.coordinator.authenticate(token: token) }
       _ = try await world.coordinator.authenticate(token: other)
-      let live = try await world.coordinator.liveSessions([caller.sessionId, second.sessionId])
+      let live = try await world.coordinator.liveSessions(
+        [caller.sessionId, second.sessionId], at: world.clock.now)
       #expect(live == [second.sessionId])
     }
   }
@@ -187,7 +188,7 @@ import Testing
       let answer = try await world.coordinator.changePerson(Call(world.admin, ifMatch: 1), id: id, change)
       #expect(answer.version == 2)
       await #expect(throws: Rejection.self) { try await world.coordinator.authenticate(token: token) }
-      #expect(try await world.coordinator.liveSessions([caller.sessionId]).isEmpty)
+      #expect(try await world.coordinator.liveSessions([caller.sessionId], at: world.clock.now).isEmpty)
       let stale = await #expect(throws: Rejection.self) {
         try await world.coordinator.changePerson(Call(world.admin, ifMatch: 1), id: id, change)
       }

@@ -3,7 +3,7 @@ import Domain
 import Storage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TransitionTests {
+@Suite(.timeLimit(.minutes(10))) struct TransitionTests {
   private func state(_ world: World, _ id: String) async throws -> ConsultState? {
     try await world.store.read { try $0.consult(id)?.state }
   }

@@ -4,7 +4,7 @@ from conftest import sign_in_all
 from playwright.sync_api import expect
 from support.browser import LAPTOP, PHONE
 from support.care import new_trip
-from support.log import read_log
+from support.log import events_of, read_log
 from support.story import both_see_and_hear, conclude_by_page, open_signed_in, request_by_page
 from support.visits import Visits
 from support.waiting import eventually
@@ -46,6 +46,7 @@ def test_from_request_to_signed_outcome(open_page, people, way):
     )
     station.goto(station.url)
     station.get_by_test_id("action-arrive").click()
+    eventually(lambda: people.station.fetch(f"/consults/{consult}")["state"] == "waiting", "the arrival")
     suffix = "?relay=1" if way == "relay" else ""
     specialist = open_page("bacsi", f"/consults/{consult}/call{suffix}", LAPTOP)
     station.goto(station.url.split("?")[0] + f"/call{suffix}")
@@ -60,6 +61,8 @@ def test_from_request_to_signed_outcome(open_page, people, way):
     for page in (specialist, station):
         page.get_by_test_id("hangup").click()
         expect(page.get_by_test_id("call-ended")).to_be_visible()
+    # The page says so when it has left; the log a moment later.
+    eventually(lambda: "call.ended" in events_of(people.auditor, f"consults/{consult}"), "the call's end in the log")
 
     specialist.get_by_test_id("open-consult").or_(specialist.get_by_test_id("back")).first.click()
     specialist.wait_for_url(f"**/consults/{consult}")

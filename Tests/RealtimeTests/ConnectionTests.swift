@@ -84,8 +84,9 @@ import Testing
 
   @Test func aSlowHeadGetsAProblem() async throws {
     try await TestServer.run(.sharedPort(configuration: .init(headTimeout: .seconds(4)))) { server in
-      try await RawClient.connect(to: server.port) { client in
-        try await client.send(SharedPortTests.get("/1"))
+      // It speaks as soon as it is connected: the four seconds count from there.
+      let greeting = SharedPortTests.get("/1")
+      try await RawClient.connect(to: server.port, handlers: { [Greeting(greeting)] }) { client in
         #expect(try await client.response().body == "/1")
         try await client.send("GET /2 HTTP/1.1\r\nHo")
         self.problem("request-timeout", 408, try await client.response())
@@ -104,7 +105,7 @@ import Testing
 
   @Test func theLimitsOfConnectionsHold() async throws {
     let limits = ConnectionLimits(perAddress: 2)
-    try await TestServer.run(.sharedPort(configuration: .init(connections: limits))) { server in
+    try await TestServer.run(.patientPort(connections: limits)) { server in
       try await RawClient.connect(to: server.port) { first in
         try await first.send(SharedPortTests.get("/1"))
         #expect(try await first.response().status == 200)
@@ -128,7 +129,7 @@ import Testing
 
   @Test func theTotalOfConnectionsHolds() async throws {
     let limits = ConnectionLimits(total: 1, perAddress: 1, isExempt: { _ in true })
-    try await TestServer.run(.sharedPort(configuration: .init(connections: limits))) { server in
+    try await TestServer.run(.patientPort(connections: limits)) { server in
       try await RawClient.connect(to: server.port) { first in
         try await first.send(SharedPortTests.get("/1"))
         #expect(try await first.response().status == 200)
@@ -167,7 +168,7 @@ import Testing
   }
 
   @Test func aBodyThatNobodyReadIsDroppedUpToALimit() async throws {
-    try await TestServer.run(.sharedPort(configuration: .init(unreadBody: 256 * 1024))) { server in
+    try await TestServer.run(.patientPort(unreadBody: 256 * 1024)) { server in
       try await RawClient.connect(to: server.port) { client in
         let small = String(repeating: "b", count: 100_000)
         try await client.send("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n\(small)")

@@ -47,7 +47,7 @@ final class RawClient {
     self.outbound = outbound
   }
 
-  /// Connects, runs the body and closes; a body that takes longer than a minute is cancelled and has failed.
+  /// Connects, runs the body and closes; a body that hangs is cancelled and has failed.
   ///
   /// - Parameter window: what the system may keep for a client that does not read, in bytes; nil: megabytes.
   static func connect(
@@ -71,7 +71,7 @@ final class RawClient {
         }
       }
       group.addTask {
-        try await Task.sleep(for: .seconds(60))
+        try await Task.sleep(for: patience)
         throw TimedOut()
       }
       try await group.next()

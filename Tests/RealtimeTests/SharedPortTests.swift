@@ -245,7 +245,7 @@ import Testing
 
   @Test func worksUnderTLS() async throws {
     let certificate = try TestCertificate.make()
-    try await TestServer.run(.tls(.sharedPort(), tlsConfiguration: certificate)) { server in
+    try await TestServer.run(.tls(.patientPort(), tlsConfiguration: certificate)) { server in
       try await RawClient.connect(to: server.port, handlers: { [try TestCertificate.client()] }) { client in
         try await client.send(Self.get("/1"))
         #expect(try await client.response().body == "/1")

@@ -24,9 +24,9 @@ struct TestServer: Sendable {
 
   private static let nextPort = Atomic<Int>(21_000 + Int.random(in: 0..<8000))
 
-  /// Runs the body beside a server, then stops the server gracefully; it must stop within five seconds.
+  /// Runs the body beside a server, then stops the server gracefully.
   static func run(
-    _ builder: HTTPServerBuilder = .sharedPort(), limits: SocketLimits = SocketLimits(),
+    _ builder: HTTPServerBuilder = .patientPort(), limits: SocketLimits = SocketLimits(),
     _ body: @Sendable (TestServer) async throws -> Void
   ) async throws {
     let (told, tell) = Told.makeStream()
@@ -72,7 +72,7 @@ struct TestServer: Sendable {
         let stop = ContinuousClock.now
         await group.triggerGracefulShutdown()
         try await tasks.next()
-        #expect(ContinuousClock.now - stop < .seconds(30))
+        #expect(ContinuousClock.now - stop < patience)
         return
       }
       try await tasks.next()
@@ -117,6 +117,17 @@ struct TestServer: Sendable {
   private static func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
     Response(
       status: status, headers: [.contentType: "text/plain"], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+}
+
+extension HTTPServerBuilder {
+  /// A port whose deadlines only a connection that hangs misses.
+  static func patientPort(
+    unreadBody: Int = 8 * 1024 * 1024, connections: ConnectionLimits = ConnectionLimits()
+  ) -> HTTPServerBuilder {
+    .sharedPort(
+      configuration: .init(
+        idleTimeout: patience, headTimeout: TimeAmount(patience), unreadBody: unreadBody, connections: connections))
   }
 }
 

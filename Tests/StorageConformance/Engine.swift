@@ -61,12 +61,22 @@ struct SettledStore: Store {
 
   /// However slow the machine is: a service would go on after a while, a test would be wrong.
   func settle() async throws {
-    let newest = try await base.int(Self.newest) ?? 0
-    repeat { try await base.settle() } while try await base.int(Self.oldest) ?? .max <= newest
+    for outbox in Self.outboxes {
+      let newest = try await base.int(outbox.newest) ?? 0
+      repeat { try await base.settle() } while try await base.int(outbox.oldest) ?? .max <= newest
+    }
   }
 
-  private static let newest = SQL("SELECT max(id) FROM event_outbox")
-  private static let oldest = SQL("SELECT min(id) FROM event_outbox HAVING count(*) > 0")
+  private static let outboxes = [
+    (
+      newest: SQL("SELECT max(id) FROM event_outbox"),
+      oldest: SQL("SELECT min(id) FROM event_outbox HAVING count(*) > 0")
+    ),
+    (
+      newest: SQL("SELECT max(id) FROM access_outbox"),
+      oldest: SQL("SELECT min(id) FROM access_outbox HAVING count(*) > 0")
+    ),
+  ]
 
   func onChange(_ body: @escaping @Sendable (StoreChange) -> Void) { base.onChange(body) }
   var peers: any Peers { base.peers }

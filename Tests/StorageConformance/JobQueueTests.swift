@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Who is given which jobs; the storage suites show that they are run.
-@Suite(.timeLimit(.minutes(1))) struct JobQueueTests {
+@Suite(.timeLimit(.minutes(10))) struct JobQueueTests {
   private final class Numbered: Job {
     let number: Int
     let refusal = Mutex<(any Error)?>(nil)

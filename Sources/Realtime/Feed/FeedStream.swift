@@ -176,8 +176,8 @@ final class StreamSignal: Sendable {
     writingSince.withLock { $0 = .now() }
     backlog.add(bytes)
     defer {
-      backlog.remove(bytes)
       writingSince.withLock { $0 = nil }
+      backlog.remove(bytes)
     }
     try await write()
   }

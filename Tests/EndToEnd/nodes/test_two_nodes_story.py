@@ -65,6 +65,8 @@ def test_a_node_dies_in_the_middle_of_the_call(nodes, balancer, visits):
     specialist.get_by_test_id("action-start").click()
     eventually(lambda: state(consult) == "inProgress", "the start")
 
+    joined = lambda: [event["type"] for _, event in read_log(people.auditor, subject=f"consults/{consult}")].count("call.joined")
+    eventually(lambda: joined() == 2, "both entries in the log")
     seats = [page.evaluate(SEAT) for page in (station, specialist)]
     for page in (station, specialist):
         page.evaluate(NOTE_LOSS)
@@ -101,6 +103,7 @@ def test_a_node_dies_in_the_middle_of_the_call(nodes, balancer, visits):
 
 
 def say(page, other, words: str):
+    page.wait_for_function("() => window.hoichanCall.room.joined")
     page.get_by_test_id("chat-text").fill(words)
     page.get_by_test_id("chat-send").click()
     expect(other.get_by_test_id("chat")).to_contain_text(words)

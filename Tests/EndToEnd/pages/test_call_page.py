@@ -39,7 +39,7 @@ def test_the_call_outlives_its_socket(pair, people, link):
     expect(station.get_by_test_id("chat-line")).to_contain_text("Nghe rõ không?")
     for page in (station, specialist):
         sees_more(page)
-    assert events_of(people.monitor, f"consults/{consult}").count("call.joined") == 2
+    eventually(lambda: events_of(people.monitor, f"consults/{consult}").count("call.joined") == 2, "both entries in the log")
 
 
 def test_a_reload_joins_afresh_and_hanging_up_ends_it(pair, people):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from support.browser import PHONE
 from support.care import consult_in, new_trip, pass_milestone, positions
+from support.waiting import eventually
 
 SMALL = {**PHONE, "viewport": {"width": 320, "height": 640}}
 PAGES = [
@@ -81,7 +82,8 @@ def test_the_enter_key_waits_for_the_script(browser, people, server, role, path,
     page.fill(field, "Lê Thị Kín")
     page.press(field, "Enter")
     expect(page.get_by_test_id("submit")).to_be_disabled()
-    assert held and page.url == server.origin + path
+    eventually(lambda: page.evaluate("true") and held, "the script that is asked for")
+    assert page.url == server.origin + path
     is_open.append(True)
     for route in held:
         route.continue_()

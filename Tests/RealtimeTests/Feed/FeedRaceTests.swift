@@ -22,7 +22,7 @@ import Testing
     let seen = SeenLog(epoch: try await site.head().epoch)
     try await seen.learn(from: site)
     let (begun, over, done) = (LockedBox(0), LockedBox(0), LockedBox(false))
-    try await site.run(seconds: 60 + Self.races / 100) {
+    try await site.run(limit: patience + .milliseconds(10 * Self.races)) {
       let caller = try await site.caller("monitor")
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

@@ -145,7 +145,8 @@ import Testing
       let start = try await site.head()
       let reader = try await Reader(site, EventFilter(types: ["trip.*"]))
       #expect(try await reader.kinds(1) == ["ready \(start.seq)"])
-      let witness = try await Reader(site)
+      // On the same loop, which brings both to the log's head at once.
+      let witness = try await Reader(site, on: reader.loop)
       try await site.append(5)
       _ = try await witness.kinds(6)
       try await reader.settle()
@@ -408,7 +409,7 @@ final class Reader: Sendable {
       let known = try state.withLock { state in try state.0.next(&state.1) }
       switch known {
       case nil:
-        var bytes = try await within(seconds: 10) { [channel] in
+        var bytes = try await within { [channel] in
           try await withTaskCancellationHandler {
             try await channel.waitForOutboundWrite(as: ByteBuffer.self)
           } onCancel: {

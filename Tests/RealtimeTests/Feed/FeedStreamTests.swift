@@ -111,8 +111,16 @@ import Testing
     let channel = NIOAsyncTestingChannel()
     try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
     let written = LockedBox("")
-    try await within(seconds: 10) { try await FeedStream(subscription, channel: channel).body.write(Page(written)) }
+    try await within { try await FeedStream(subscription, channel: channel).body.write(Page(written)) }
     #expect(written.withLock { $0 } == ": \nid: \(subscription.start.text)\n\n")
+  }
+
+  /// Returns when an event has reached the client and its write has ended: what ends in the middle of a write is cut.
+  private static func isWrittenTo(_ stream: Stream, _ site: Site) async throws {
+    _ = try await stream.block()
+    try await site.append(1)
+    _ = try await stream.block()
+    try await eventually { site.hub.backlog.bytes == 0 }
   }
 
   @Test func endsWithItsSignIn() async throws {
@@ -120,7 +128,7 @@ import Testing
     let caller = try await site.caller("leaver")
     try await SiteServer.run(site) { server in
       try await Stream.open(server, "/stream?as=leaver") { stream in
-        _ = try await stream.block()
+        try await Self.isWrittenTo(stream, site)
         site.hub.sessionEnded(caller.sessionId)
         #expect(try await stream.ends())
       }
@@ -131,7 +139,7 @@ import Testing
     let site = try await Site()
     try await SiteServer.run(site) { server in
       try await Stream.open(server, "/stream") { stream in
-        _ = try await stream.block()
+        try await Self.isWrittenTo(stream, site)
         await server.stop()
         #expect(try await stream.ends())
       }

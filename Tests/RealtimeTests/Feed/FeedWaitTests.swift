@@ -77,7 +77,7 @@ import Testing
         try await site.append(1, type: .consultCancelled)
         #expect(try await page(client).seqs == [3])
         let head = try await site.head()
-        try await ask(client, "as=station&after=\(head.text)&types=*.cancelled&wait=1000")
+        try await ask(client, "as=station&after=\(head.text)&types=*.cancelled&wait=3000")
         try await site.append(2)
         let (seqs, json) = try await page(client)
         let moved = try await site.head()

@@ -34,7 +34,7 @@ final class SocketClient: Sendable {
     channel.writeAndFlush(ByteBuffer(string: SharedPortTests.upgrade(path)), promise: nil)
     try await opened.get()
     // What is waited for in vain ends here, and the test with it.
-    channel.eventLoop.scheduleTask(in: .seconds(30)) { channel.close(promise: nil) }
+    channel.eventLoop.scheduleTask(in: TimeAmount(patience)) { channel.close(promise: nil) }
     return SocketClient(channel, events)
   }
 

@@ -185,7 +185,7 @@ import Testing
     let receiver = try await Receiver()
     receiver.answer { _ in .silence }
     let address = try url("http://127.0.0.1:\(receiver.port)/")
-    let connection = try await sender(Names([:])).connect(to: address, by: NIODeadline.now() + .seconds(10))
+    let connection = try await sender(Names([:])).connect(to: address, by: NIODeadline.now() + .minutes(3))
     let refusal = await #expect(throws: WebhookFailure.self) {
       try await connection.post(Self.request, to: address, by: NIODeadline.now() + .milliseconds(100))
     }
@@ -201,7 +201,7 @@ import Testing
     receiver.answer { _ in .silence }
     let sender = sender(Names([:]))
     let address = "http://127.0.0.1:\(receiver.port)/"
-    try await within(seconds: 10) {
+    try await within {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { _ = try? await post(sender, address) }
         _ = try? await receiver.next()
@@ -220,10 +220,10 @@ import Testing
   }
 
   @Test func asksTheSystemForNames() async throws {
-    let found = try await HostResolver.addresses(of: "localhost", by: NIODeadline.now() + .seconds(10))
+    let found = try await HostResolver.addresses(of: "localhost", by: NIODeadline.now() + .minutes(3))
     #expect(!found.isEmpty && found.allSatisfy { $0.scope == .local })
     // Forms that the system takes and a URL does not are judged like all others.
-    let short = try await HostResolver.addresses(of: "127.1", by: NIODeadline.now() + .seconds(10))
+    let short = try await HostResolver.addresses(of: "127.1", by: NIODeadline.now() + .minutes(3))
     #expect(short.map(\.scope) == [.local])
   }
 }

@@ -13,8 +13,8 @@ import Testing
 @Suite struct WebhookServiceTests {
   private static func service(_ site: Site) -> WebhookService {
     WebhookService(
-      site.coordinator, sender: WebhookSender(allowsLocal: true, resolve: { _, _ in [] }), logger: Site.logger,
-      chance: { 0 })
+      site.coordinator, sender: WebhookSender(allowsLocal: true, patience: .minutes(3), resolve: { _, _ in [] }),
+      logger: Site.logger, chance: { 0 })
   }
 
   /// Runs the body beside the service, then stops it.
@@ -24,7 +24,7 @@ import Testing
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await group.run() }
       do {
-        try await within(seconds: 60) { try await body(service) }
+        try await within { try await body(service) }
       } catch {
         await group.triggerGracefulShutdown()
         throw error

@@ -29,7 +29,12 @@ import Testing
 
   /// Many that wait are run in few transactions; one that waits for a lock keeps nobody but itself.
   @Test func groupsHoldNobodyUp() async throws {
-    try await withPostgres { store, settings async throws in
+    try await withPostgres { _, settings async throws in
+      // However long the others take, the one that waits is not given up.
+      var patient = settings
+      patient.statementSeconds = 600
+      let store = try PostgresStore(patient, logger: .silent)
+      defer { store.close() }
       try await store.write { try $0.setMeta("locked", "0") }
       let other = try PostgresConnection(settings)
       try other.begin(SQL("BEGIN"))
@@ -141,7 +146,7 @@ import Testing
   @Test func givesUpWhatTakesTooLong() async throws {
     try await withPostgres { _, settings async throws in
       var hasty = settings
-      hasty.statementSeconds = 0.2
+      hasty.statementSeconds = 1
       let store = try PostgresStore(hasty, logger: .silent)
       defer { store.close() }
       let lock = try PostgresConnection(settings)
