@@ -21,45 +21,40 @@ function append(node, children) {
   }
 }
 
-// What is under a finger, or under the key that presses it. It is not exchanged before it is let go: the press would
-// end on another control than it began on, and a browser then knows of no click.
+// A control that is drawn anew under a finger, or under the space bar: the press ends on another than it began on, and
+// the browser knows of no click. Its successor gets it.
 let pressed;
-let held;
-const put = new Map();
+let late;
 for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, press, true);
-for (const type of ['pointerup', 'pointercancel', 'keyup']) document.addEventListener(type, letGo, true);
+for (const type of ['pointerup', 'keyup']) document.addEventListener(type, letGo, true);
+for (const type of ['pointercancel', 'click']) document.addEventListener(type, () => { pressed = undefined; }, true);
 
-function press({ type, key, target }) {
+function press({ type, key, target, clientX, clientY }) {
   if (type === 'keydown' && key !== ' ') return;
-  pressed = target;
-  // Not for ever: a menu may have taken the end of the press, and what is shown must not grow old.
-  clearTimeout(held);
-  held = setTimeout(release, 1000);
+  clearTimeout(late);
+  pressed = { control: target.closest?.('[data-key]'), exchanged: false, clientX, clientY };
 }
 
-function letGo() {
-  if (!pressed) return;
-  // A touch's click comes a little behind the finger.
-  clearTimeout(held);
-  held = setTimeout(release, 100);
+function letGo({ clientX, clientY }) {
+  if (!pressed?.exchanged) return;
+  // Who moves off a control has thought better of it. A touch's own click comes a little behind the finger.
+  if (Math.hypot(clientX - pressed.clientX, clientY - pressed.clientY) > 20) pressed = undefined;
+  else late = setTimeout(() => pressed?.control?.click(), 100);
 }
 
-function release() {
-  pressed = undefined;
-  const late = [...put];
-  put.clear();
-  for (const [node, children] of late) fill(node, children);
+/** The same control in what was drawn anew: one that says something else now does something else. */
+function hand(old, node) {
+  pressed.exchanged = true;
+  pressed.control = [...node.querySelectorAll(`[data-key="${CSS.escape(old.dataset.key)}"]`)].find((one) => one.textContent === old.textContent);
 }
 
 /** Replaces what a node holds. Whoever was on a control with a `data-key` stays on its successor. */
 export function fill(node, ...children) {
-  if (pressed && node.contains(pressed)) {
-    put.set(node, children);
-    return;
-  }
+  const held = node.contains(pressed?.control ?? null) ? pressed.control : undefined;
   const key = node.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   node.replaceChildren();
   append(node, children);
+  if (held) hand(held, node);
   if (key) node.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
 }
 

@@ -42,8 +42,11 @@ export class TripPanel {
       trip.consultId ? el('p', {}, el('a', { href: `/consults/${encodeURIComponent(trip.consultId)}` }, t('trip.consult'))) : null,
       el('ol', { class: 'timeline', testid: 'milestones' }, (trip.milestones ?? []).map((one) =>
         el('li', { testid: 'milestone', data: { milestone: one.milestone } }, el('b', {}, milestoneName(one.milestone)), ' ', brief(one.at),
-          one.flags?.length ? el('span', { class: 'flag' }, ` ${one.flags.map((flag) => label('flag', flag)).join(', ')}`) : null))),
-      trip.closed ? null : this.controls(trip));
+          one.flags?.length ? el('span', { class: 'flag' }, ` ${one.flags.map((flag) => label('flag', flag)).join(', ')}`) : null))));
+    // Only when something of it is new: a vehicle that is being chosen is not let go at every other trip's event.
+    const shown = JSON.stringify([trip.id, trip.version, trip.allowed, trip.links, this.link]);
+    if (shown !== this.shown) fill(byId('trip-controls'), trip.closed ? null : this.controls(trip));
+    this.shown = shown;
     if (opened) byId('trip').scrollIntoView({ block: 'nearest' });
   }
 
