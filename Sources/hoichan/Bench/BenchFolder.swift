@@ -7,11 +7,7 @@ struct BenchFolder: Sendable {
   let fileSystem: String
 
   init(in parent: String) throws {
-    var template = Array((URL(fileURLWithPath: parent).path + "/hoichan-bench-XXXXXX").utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw BenchFailure("no folder can be made in \(parent): \(String(cString: strerror(errno)))")
-    }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    path = try Self.make(in: parent)
     fileSystem = Self.fileSystem(of: path)
     // A disk that forgets when the power goes makes every fdatasync free: there is nothing to measure on it.
     guard fileSystem != "tmpfs", fileSystem != "ramfs" else {
@@ -20,6 +16,15 @@ struct BenchFolder: Sendable {
     }
     // PostgreSQL runs as another user where this process is root.
     guard chmod(path, 0o755) == 0 else { throw BenchFailure("\(path): \(String(cString: strerror(errno)))") }
+  }
+
+  /// A new folder under a name of its own.
+  static func make(in parent: String) throws -> String {
+    var template = Array((URL(fileURLWithPath: parent).path + "/hoichan-bench-XXXXXX").utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw BenchFailure("no folder can be made in \(parent): \(String(cString: strerror(errno)))")
+    }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   func file(_ name: String) -> String { path + "/" + name }

@@ -26,9 +26,7 @@ final class PostgresPeer: Sendable {
     home = folder.file("postgres")
     data = home + "/data"
     // A socket's path has at most 107 bytes; it holds no data.
-    var template = Array("/tmp/hoichan-bench-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw BenchFailure("no folder can be made in /tmp") }
-    socket = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    socket = try BenchFolder.make(in: "/tmp")
   }
 
   /// Makes the cluster, with the product's own schema, and leaves it running.

@@ -11,6 +11,8 @@ from support.waiting import eventually
 from test_race import at_once
 
 pytestmark = pytest.mark.postgres
+# "Within a second", with room for a busy machine.
+SOON = 3.0
 
 
 def test_signed_in_at_a_is_signed_in_at_b(pair):
@@ -31,11 +33,11 @@ class Followers:
 
     def assert_ended(self):
         for feed in self.feeds:
-            assert feed.wait_closed() == 4401
+            assert feed.wait_closed(SOON) == 4401
         for stream in self.streams:
-            eventually(lambda: stream.ended, "the end of the event stream")
+            eventually(lambda: stream.ended, "the end of the event stream", SOON)
         for caller in self.callers:
-            eventually(lambda: problem(caller.get("/session"), "unauthenticated"), "the end everywhere")
+            eventually(lambda: problem(caller.get("/session"), "unauthenticated"), "the end everywhere", SOON)
         for feed in self.feeds:
             feed.close()
         for stream in self.streams:
@@ -70,10 +72,10 @@ def test_a_revoked_token_is_nobody_everywhere(pair, at_a):
         feed.ready()
     pair[1].command("token", "revoke", "hai-nut")
     for feed in followers:
-        assert feed.wait_closed() == 4401
+        assert feed.wait_closed(SOON) == 4401
         feed.close()
     for node in pair:
-        eventually(lambda: problem(Api(node, token).get("/events", limit=1), "unauthenticated"), "the end everywhere")
+        eventually(lambda: problem(Api(node, token).get("/events", limit=1), "unauthenticated"), "the end everywhere", SOON)
 
 
 def test_lost_grants_count_at_both(pair, at_a):
@@ -83,7 +85,7 @@ def test_lost_grants_count_at_both(pair, at_a):
         feed.ready()
     good(at_a.admin.patch(f"/users/{caller.user['id']}", {"grants": []}), 200)
     for feed in feeds:
-        assert feed.wait_closed() in (4401, 4403)
+        assert feed.wait_closed(SOON) in (4401, 4403)
         feed.close()
 
 
@@ -93,7 +95,7 @@ def test_signing_out_at_a_ends_the_call_at_b(pair, at_a):
     with Call(on(pair[1], caller), consult) as call:
         call.join()
         caller.delete("/session")
-        assert call.wait_closed() == 4401
+        assert call.wait_closed(SOON) == 4401
 
 
 def test_a_ticket_of_a_opens_one_socket_at_b(pair, at_a, at_b):

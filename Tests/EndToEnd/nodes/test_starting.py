@@ -1,7 +1,7 @@
 """Beginnings: an empty database, several nodes at once, and the settings without which there is none."""
 import pytest
 from support.api import good, sign_in
-from support.care import request_consult
+from support.care import consult_body, request_consult
 from support.ports import free_port
 from support.waiting import eventually
 
@@ -25,8 +25,11 @@ def test_several_nodes_start_at_once_on_an_empty_database(new_nodes, empty, tmp_
     nodes[0].command("import", "facilities", file)
     nodes[1].command("user", "add", "tram-mot", "--name", "Trạm Một", "--role", "station", "--facility", "38001", input="a-long-password-1\n")
     callers = [sign_in(node, "tram-mot", "a-long-password-1") for node in nodes]
-    # A node hears of the import within a moment; until then it knows no such station.
-    consults = [eventually(lambda: request_consult(caller)["id"], "the station at each node") for caller in callers]
+    consults = []
+    for caller in callers:
+        # A node hears of the import within a moment; until then it knows no such station.
+        asked = eventually(lambda: (answer := caller.post("/consults", consult_body())).status_code != 422 and answer, "the station at this node")
+        consults.append(good(asked, 201)["id"])
     for caller in callers:
         for consult in consults:
             good(caller.get(f"/consults/{consult}"), 200)

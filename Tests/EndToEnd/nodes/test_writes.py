@@ -71,9 +71,9 @@ def test_slots_taken_at_a_are_not_offered_at_b(at_a, at_b):
         consult = request_consult(here.station)["id"]
         here.station.send(f"/consults/{consult}/appointment", appointment_of(slot), status=201)
         # A list of slots is a hint, and a node hears of another's changes within a moment.
-        eventually(lambda: slot not in find_slots(there.station), "the booking at the other node")
+        eventually(lambda: slot not in find_slots(there.station), "the booking at the other node", patience=3)
         move(there.station, consult, "cancel")
-        eventually(lambda: slot in find_slots(here.station), "the freed slot at the first node")
+        eventually(lambda: slot in find_slots(here.station), "the freed slot at the first node", patience=3)
 
 
 def test_many_accept_one_wins(pair, at_a):

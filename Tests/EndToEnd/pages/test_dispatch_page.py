@@ -86,7 +86,24 @@ def test_a_press_outlives_what_is_drawn_under_it(open_page, people):
     page.clock.run_for(100)
     assert page.url.endswith("/specialist")
     assert people.station.fetch(f"/consults/{third}")["state"] == "requested"
-    for consult in (first, third):
+
+    # A press that was given up, or was none, is not brought to an end by what is pressed later.
+    accept = row_of(page, "request", third).get_by_test_id("accept")
+    accept.hover()
+    page.mouse.down()
+    page.mouse.move(0, 0)
+    page.mouse.up()
+    accept.hover()
+    page.mouse.down(button="right")
+    fourth = request_consult(people.station)["id"]
+    look(fourth)
+    expect(row_of(page, "request", fourth)).to_be_visible()
+    page.mouse.up(button="right")
+    page.keyboard.press("a")
+    page.clock.run_for(100)
+    assert page.url.endswith("/specialist")
+    assert people.station.fetch(f"/consults/{third}")["state"] == "requested"
+    for consult in (first, third, fourth):
         move(people.station, consult, "cancel")
 
 

@@ -64,7 +64,7 @@ import Testing
           return nil
         }, kept: { _, _, _ in }, lost: { _, _ in })
     }
-    let seen = try await within {
+    let seen = try await within(.seconds(20)) {
       var seen = 0
       for await consult in asked {
         seen += 1

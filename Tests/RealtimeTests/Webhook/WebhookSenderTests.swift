@@ -201,7 +201,8 @@ import Testing
     receiver.answer { _ in .silence }
     let sender = sender(Names([:]))
     let address = "http://127.0.0.1:\(receiver.port)/"
-    try await within {
+    // Well within the sender's own patience, which would end it too.
+    try await within(.seconds(60)) {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { _ = try? await post(sender, address) }
         _ = try? await receiver.next()

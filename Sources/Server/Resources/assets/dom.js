@@ -29,17 +29,17 @@ for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, p
 for (const type of ['pointerup', 'keyup']) document.addEventListener(type, letGo, true);
 for (const type of ['pointercancel', 'click']) document.addEventListener(type, () => { pressed = undefined; }, true);
 
-function press({ type, key, target, clientX, clientY }) {
-  if (type === 'keydown' && key !== ' ') return;
+function press({ type, key, button, target, clientX, clientY }) {
+  if (type === 'keydown' ? key !== ' ' : button !== 0) return;
   clearTimeout(late);
   pressed = { control: target.closest?.('[data-key]'), exchanged: false, clientX, clientY };
 }
 
-function letGo({ clientX, clientY }) {
-  if (!pressed?.exchanged) return;
+function letGo({ type, key, button, clientX, clientY }) {
+  if (type === 'keyup' ? key !== ' ' : button !== 0) return;
   // Who moves off a control has thought better of it. A touch's own click comes a little behind the finger.
-  if (Math.hypot(clientX - pressed.clientX, clientY - pressed.clientY) > 20) pressed = undefined;
-  else late = setTimeout(() => pressed?.control?.click(), 100);
+  if (!pressed?.exchanged || Math.hypot(clientX - pressed.clientX, clientY - pressed.clientY) > 20) pressed = undefined;
+  else late = setTimeout(() => { pressed?.control?.click(); pressed = undefined; }, 100);
 }
 
 /** The same control in what was drawn anew: one that says something else now does something else. */

@@ -70,7 +70,7 @@ export class TripPanel {
   }
 
   async vehicles(select, current) {
-    this.known ??= all('/vehicles').catch(() => { this.known = undefined; return []; });
+    this.known ??= all('/vehicles').catch(() => { this.known = this.shown = undefined; return []; });
     const items = await this.known;
     select.replaceChildren(el('option', { value: '' }, t('dispatch.noVehicle')), ...items.map((vehicle) => el('option', { value: vehicle.id }, vehicle.label)));
     select.value = current ?? '';
